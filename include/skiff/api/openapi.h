@@ -1,0 +1,23 @@
+// OpenAPI documents, made from the schema on demand in pieces so that none is kept in memory.
+#pragma once
+
+#include <skiff/base/function.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace skiff::api {
+
+using TextSink = base::UniqueFunction<void(std::string_view piece)>;
+
+// /openapi/v2 as JSON, and as application/com.github.proto-openapi.spec.v2@v1.0+protobuf.
+void write_openapi_v2_json(TextSink& sink);
+void write_openapi_v2_protobuf(TextSink& sink);
+// /openapi/v3/<path>: `path` is "api/v1" or "apis/apps/v1". False when there is no such path.
+bool write_openapi_v3(std::string_view path, TextSink& sink);
+std::vector<std::string> openapi_v3_paths();
+// A hash of the documents' content, for ETags and hashed URLs; constant for a build.
+std::string openapi_hash(std::string_view path);
+
+}  // namespace skiff::api

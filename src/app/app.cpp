@@ -1,0 +1,7 @@
+#include <skiff/app/app.h>
+
+namespace skiff::app {
+
+int run(int, char**) { return 2; }
+
+}  // namespace skiff::app

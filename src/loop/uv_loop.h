@@ -1,0 +1,63 @@
+// The libuv loop behind the contract; private to this module.
+#pragma once
+
+#include <skiff/loop/loop.h>
+
+#include <uv.h>
+
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+namespace skiff::loop {
+
+class UvLoop final : public Loop {
+ public:
+  explicit UvLoop(std::string name) : name_(std::move(name)) {}
+  ~UvLoop() override;
+  base::Status open();
+
+  void post(base::Job job) override;
+  const base::Clock& clock() const override { return real_clock(); }
+  base::TimerId start_timer(base::Duration delay, base::UniqueFunction<void()> callback) override;
+  void cancel_timer(base::TimerId id) override;
+  void run() override;
+  void stop() override;
+  base::Result<std::unique_ptr<FdWatch>> watch_fd(int fd, Ready interest,
+                                                  FdCallback callback) override;
+  bool is_current() const noexcept override { return thread_.load() == std::this_thread::get_id(); }
+  void set_end_of_turn(base::UniqueFunction<void()> hook) override {
+    end_of_turn_ = std::move(hook);
+  }
+
+  uv_loop_t* uv() { return &loop_; }
+
+ private:
+  void on_wake();
+  void run_jobs();
+  void on_timer();
+  void arm_timer();  // loop thread
+  void wake();
+
+  const std::string name_;
+  bool is_open_ = false;
+  uv_loop_t loop_{};
+  uv_async_t wake_{};
+  uv_timer_t timer_{};
+  uv_prepare_t prepare_{};
+  std::atomic<std::thread::id> thread_{};
+  std::atomic<bool> stop_ = false;
+  base::UniqueFunction<void()> end_of_turn_;  // loop thread
+
+  std::mutex mutex_;
+  std::vector<base::Job> jobs_;  // under mutex_
+  std::map<std::pair<std::int64_t, base::TimerId>, base::UniqueFunction<void()>> timers_;  // mutex_
+  std::unordered_map<base::TimerId, std::int64_t> timer_due_;                              // mutex_
+  base::TimerId next_timer_ = 1;                                                           // mutex_
+  std::int64_t armed_for_ns_ = INT64_MAX;  // loop thread
+};
+
+}  // namespace skiff::loop

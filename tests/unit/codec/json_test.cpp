@@ -1,0 +1,69 @@
+#include <skiff/codec/base64.h>
+#include <skiff/codec/json.h>
+
+#include <catch2/catch.hpp>
+
+using namespace skiff::codec;
+
+TEST_CASE("JSON survives a round trip in its order") {
+  const std::string text =
+      R"({"b":1,"a":[true,null,-1.5,"x\"\n"],"c":{"k":9223372036854775807},"e":1e+30})";
+  auto json = parse_json(text);
+  REQUIRE(json);
+  CHECK(write_json(*json) == text);
+  CHECK((*json)["b"].as_int() == 1);
+  CHECK(json->at({"c", "k"}).as_int() == INT64_MAX);
+  CHECK(json->at({"c", "missing", "deeper"}).is_null());
+}
+
+TEST_CASE("malformed, deep and large texts are refused") {
+  for (auto text : {"", "{", "[1,]", "{\"a\":1}x", "nul", "\"\\ud800\"", "01", "{'a':1}"})
+    CHECK(parse_json(text).code() == skiff::base::Code::invalid_argument);
+  JsonParseOptions options;
+  CHECK(parse_json(std::string(600, '['), options).code() == skiff::base::Code::too_large);
+  options.limits.bytes_max = 4;
+  CHECK(parse_json("[1,2]", options).code() == skiff::base::Code::too_large);
+  options.limits = {};
+  options.limits.values_max = 2;
+  CHECK(parse_json("[1,2]", options).code() == skiff::base::Code::too_large);
+}
+
+TEST_CASE("repeated members are named, and the last one wins") {
+  std::vector<std::string> duplicates;
+  JsonParseOptions options;
+  options.duplicates = &duplicates;
+  auto json = parse_json(R"({"spec":{"list":[{"a":1,"a":2}]},"x":1})", options);
+  REQUIRE(json);
+  CHECK(duplicates == std::vector<std::string>{"spec.list[0].a"});
+  CHECK(json->at({"spec", "list"}).items()[0]["a"].as_int() == 2);
+}
+
+TEST_CASE("an object of many members keeps one of each") {
+  std::string text = "{";
+  for (int i = 0; i < 2000; ++i) text += "\"k" + std::to_string(i % 1000) + "\":" + std::to_string(i) + ",";
+  text.back() = '}';
+  auto json = parse_json(text);
+  REQUIRE(json);
+  CHECK(json->size() == 1000);
+  CHECK((*json)["k999"].as_int() == 1999);
+}
+
+TEST_CASE("strings that are not UTF-8 are repaired") {
+  std::string out;
+  write_json_string("a\xff\xc0\x80\xed\xa0\x80z", out);
+  CHECK(out == "\"a\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdz\"");
+}
+
+TEST_CASE("objects compare without order") {
+  CHECK(*parse_json(R"({"a":1,"b":[2]})") == *parse_json(R"({"b":[2.0],"a":1})"));
+  CHECK(*parse_json(R"({"a":1})") != *parse_json(R"({"a":"1"})"));
+}
+
+TEST_CASE("base64 in both alphabets") {
+  CHECK(base64_encode("ab\xff\xfe") == "YWL//g==");
+  CHECK(*base64_decode("YWL//g==") == "ab\xff\xfe");
+  CHECK(base64url_encode("ab\xff\xfe") == "YWL__g");
+  CHECK(*base64url_decode("YWL__g") == "ab\xff\xfe");
+  for (auto bad : {"YWL//g", "YWL//g=", "Y", "YW=L", "Y*==", "===="})
+    CHECK_FALSE(base64_decode(bad).is_ok());
+}

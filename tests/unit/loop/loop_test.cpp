@@ -1,0 +1,102 @@
+#include <skiff/loop/loop.h>
+#include <skiff/loop/signals.h>
+#include <skiff/loop/work_pool.h>
+
+#include <catch2/catch.hpp>
+
+#include <csignal>
+#include <thread>
+#include <unistd.h>
+
+using namespace skiff;
+
+namespace {
+
+base::Task<void> hop(loop::Loop& loop, base::Executor& pool, std::vector<bool>* on_loop) {
+  on_loop->push_back(loop.is_current());
+  auto blocking = [] { return 41; };
+  int value = co_await loop::run_blocking(pool, blocking);
+  on_loop->push_back(loop.is_current() && value == 41);
+  bool slept = co_await base::sleep(loop, std::chrono::milliseconds(1), {});
+  on_loop->push_back(loop.is_current() && slept);
+  co_await base::switch_to(pool);
+  on_loop->push_back(!loop.is_current());
+  slept = co_await base::sleep(loop, std::chrono::milliseconds(1), {});
+  on_loop->push_back(!loop.is_current() && slept);
+  loop.stop();
+}
+
+}  // namespace
+
+TEST_CASE("a coroutine resumes on the executor it suspended on") {
+  auto loop = loop::make_loop("test");
+  REQUIRE(loop);
+  std::vector<bool> on_loop;
+  {
+    auto pool = loop::make_work_pool({.name = "pool", .threads_max = 2});
+    REQUIRE(pool);
+    base::spawn_detached(**loop, hop(**loop, **pool, &on_loop));
+    (*loop)->run();
+  }
+  CHECK(on_loop == std::vector<bool>(5, true));
+}
+
+TEST_CASE("a descriptor is watched until its watch goes, even inside its callback") {
+  auto loop = loop::make_loop("test");
+  REQUIRE(loop);
+  int ends[2];
+  REQUIRE(pipe(ends) == 0);
+  int calls = 0;
+  std::unique_ptr<loop::FdWatch> watch;
+  auto made = (*loop)->watch_fd(ends[0], loop::Ready::readable, [&](loop::Ready ready) {
+    CHECK(loop::is_readable(ready));
+    ++calls;
+    watch.reset();
+    (*loop)->start_timer(std::chrono::milliseconds(5), [&] { (*loop)->stop(); });
+  });
+  REQUIRE(made);
+  watch = std::move(*made);
+  REQUIRE(write(ends[1], "x", 1) == 1);
+  (*loop)->run();
+  CHECK(calls == 1);
+  close(ends[0]);
+  close(ends[1]);
+}
+
+TEST_CASE("timers fire in order, and a cancelled one does not") {
+  auto loop = loop::make_loop("test");
+  REQUIRE(loop);
+  std::string order;
+  (*loop)->start_timer(std::chrono::milliseconds(4), [&] { (order += "c"), (*loop)->stop(); });
+  auto cancelled = (*loop)->start_timer(std::chrono::milliseconds(2), [&] { order += "x"; });
+  (*loop)->start_timer(std::chrono::milliseconds(3), [&] { order += "b"; });
+  (*loop)->start_timer(std::chrono::milliseconds(1), [&] {
+    order += "a";
+    (*loop)->cancel_timer(cancelled);
+  });
+  (*loop)->run();
+  CHECK(order == "abc");
+}
+
+TEST_CASE("jobs from other threads run in the order of posting") {
+  auto loop = loop::make_loop("test");
+  REQUIRE(loop);
+  std::vector<int> seen;
+  std::thread poster([&] {
+    for (int i = 0; i < 1000; ++i) (*loop)->post([&seen, i] { seen.push_back(i); });
+    (*loop)->post([&] { (*loop)->stop(); });
+  });
+  (*loop)->run();
+  poster.join();
+  REQUIRE(seen.size() == 1000);
+  CHECK(std::is_sorted(seen.begin(), seen.end()));
+}
+
+TEST_CASE("a signal reaches its callback") {
+  auto loop = loop::make_loop("test");
+  REQUIRE(loop);
+  auto watch = loop::watch_signal(**loop, SIGUSR1, [&] { (*loop)->stop(); });
+  REQUIRE(watch);
+  (*loop)->post([] { raise(SIGUSR1); });
+  (*loop)->run();
+}
