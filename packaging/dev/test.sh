@@ -1,5 +1,7 @@
 # ./dev test
 
+source packaging/dev/build.sh
+
 dev_test() {
   dev_build
   step "running the tests"

@@ -1,0 +1,39 @@
+// Pod addresses and links: a routed veth pair per pod, by netlink. No bridge, no CNI binary.
+#pragma once
+
+#include <skiff/base/result.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace skiff::net {
+
+struct PodAddress {
+  std::string ipv4;          // "10.42.0.7"
+  std::string interface_name;  // on the host
+};
+
+// Calls may block (netlink): work pool. Thread-safe.
+class PodNetwork {
+ public:
+  virtual ~PodNetwork() = default;
+  // Makes eth0 in the namespace with a /32, a link-local gateway and a default route, a host route,
+  // and brings lo up. Idempotent for one pod: the same address again. The address is on disk
+  // before it is used.
+  virtual base::Result<PodAddress> attach(const std::string& pod_uid,
+                                          const std::string& network_namespace_path) = 0;
+  // Removes link and route and frees the address; ok when there is nothing.
+  virtual base::Status detach(const std::string& pod_uid) = 0;
+  // What is attached, from disk: for adoption and for cleaning up after pods that are gone.
+  virtual std::vector<std::pair<std::string, PodAddress>> attached() = 0;
+};
+
+struct PodNetworkOptions {
+  std::string data_dir;      // allocations
+  std::string pod_cidr;      // of this node, "10.42.0.0/24"
+  std::string link_prefix;   // of host interfaces and rule tables, derived from the cgroup parent
+};
+base::Result<std::unique_ptr<PodNetwork>> make_pod_network(const PodNetworkOptions& options);
+
+}  // namespace skiff::net
