@@ -127,8 +127,7 @@ Detached run_detached(Task<void> task, UniqueFunction<void()> at_end) {
 
 }  // namespace
 
-TaskScope::TaskScope(Executor& executor)
-    : executor_(executor), state_(std::make_shared<State>()) {}
+TaskScope::TaskScope(Executor& executor) : executor_(executor), state_(std::make_shared<State>()) {}
 
 TaskScope::~TaskScope() { SKIFF_ASSERT(running() == 0); }
 
@@ -179,8 +178,7 @@ Task<void> TaskScope::join() {
 }
 
 void spawn_detached(Executor& executor, Task<void> task) {
-  executor.post(
-      [task = std::move(task)]() mutable { run_detached(std::move(task), nullptr); });
+  executor.post([task = std::move(task)]() mutable { run_detached(std::move(task), nullptr); });
 }
 
 }  // namespace skiff::base

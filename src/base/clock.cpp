@@ -33,9 +33,9 @@ Split split_time(WallTime time) {
 std::string format(WallTime time, int fraction_digits) {
   Split s = split_time(time);
   char buffer[64];
-  int n = std::snprintf(buffer, sizeof buffer, "%04d-%02d-%02dT%02d:%02d:%02d",
-                        s.utc.tm_year + 1900, s.utc.tm_mon + 1, s.utc.tm_mday, s.utc.tm_hour,
-                        s.utc.tm_min, s.utc.tm_sec);
+  int n =
+      std::snprintf(buffer, sizeof buffer, "%04d-%02d-%02dT%02d:%02d:%02d", s.utc.tm_year + 1900,
+                    s.utc.tm_mon + 1, s.utc.tm_mday, s.utc.tm_hour, s.utc.tm_min, s.utc.tm_sec);
   std::string text(buffer, static_cast<std::size_t>(n));
   if (fraction_digits > 0) {
     std::snprintf(buffer, sizeof buffer, ".%09lld", static_cast<long long>(s.nanoseconds));
@@ -82,8 +82,8 @@ Result<WallTime> parse_rfc3339(std::string_view text) {
   auto bad = [&] { return invalid_argument(concat("not an RFC 3339 time: ", quote(text))); };
   int year = digits(text, 0, 4), month = digits(text, 5, 2), day = digits(text, 8, 2);
   int hour = digits(text, 11, 2), minute = digits(text, 14, 2), second = digits(text, 17, 2);
-  if (text.size() < 20 || text[4] != '-' || text[7] != '-' || text[10] != 'T' ||
-      text[13] != ':' || text[16] != ':')
+  if (text.size() < 20 || text[4] != '-' || text[7] != '-' || text[10] != 'T' || text[13] != ':' ||
+      text[16] != ':')
     return bad();
   if (year < 0 || month < 1 || month > 12 || day < 1 || day > days_in_month(year, month) ||
       hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 59)

@@ -79,7 +79,8 @@ std::string make_uuid(Random& random) {
 std::string make_name_suffix(Random& random, std::size_t length) {
   static constexpr std::string_view kAlphabet = "bcdfghjklmnpqrstvwxz2456789";
   std::string text;
-  for (std::size_t i = 0; i < length; ++i) text.push_back(kAlphabet[random.below(kAlphabet.size())]);
+  for (std::size_t i = 0; i < length; ++i)
+    text.push_back(kAlphabet[random.below(kAlphabet.size())]);
   return text;
 }
 

@@ -19,9 +19,8 @@ base::Status UvLoop::open() {
   if (int error = uv_loop_init(&loop_); error != 0) return uv_status(error, "start an event loop");
   is_open_ = true;
   loop_.data = this;
-  uv_async_init(&loop_, &wake_, [](uv_async_t* handle) {
-    static_cast<UvLoop*>(handle->loop->data)->on_wake();
-  });
+  uv_async_init(&loop_, &wake_,
+                [](uv_async_t* handle) { static_cast<UvLoop*>(handle->loop->data)->on_wake(); });
   uv_timer_init(&loop_, &timer_);
   uv_prepare_init(&loop_, &prepare_);
   uv_prepare_start(&prepare_, [](uv_prepare_t* handle) {
@@ -42,9 +41,12 @@ UvLoop::~UvLoop() {
     timers_.clear();
     lock.unlock();
   }
-  uv_walk(&loop_, [](uv_handle_t* handle, void*) {
-    if (!uv_is_closing(handle)) uv_close(handle, nullptr);
-  }, nullptr);
+  uv_walk(
+      &loop_,
+      [](uv_handle_t* handle, void*) {
+        if (!uv_is_closing(handle)) uv_close(handle, nullptr);
+      },
+      nullptr);
   uv_run(&loop_, UV_RUN_DEFAULT);
   uv_loop_close(&loop_);
 }
@@ -124,11 +126,12 @@ void UvLoop::arm_timer() {
     return;
   }
   std::int64_t left_ns = next - clock().monotonic().ns;
-  std::uint64_t left_ms = left_ns <= 0 ? 0 : static_cast<std::uint64_t>((left_ns + 999'999) / 1'000'000);
+  std::uint64_t left_ms =
+      left_ns <= 0 ? 0 : static_cast<std::uint64_t>((left_ns + 999'999) / 1'000'000);
   uv_update_time(&loop_);
-  uv_timer_start(&timer_, [](uv_timer_t* handle) {
-    static_cast<UvLoop*>(handle->loop->data)->on_timer();
-  }, left_ms, 0);
+  uv_timer_start(
+      &timer_, [](uv_timer_t* handle) { static_cast<UvLoop*>(handle->loop->data)->on_timer(); },
+      left_ms, 0);
 }
 
 void UvLoop::on_timer() {
@@ -183,8 +186,9 @@ int uv_events(Ready interest) {
 
 void on_poll(uv_poll_t* poll, int status, int events) {
   auto* handle = static_cast<PollHandle*>(poll->data);
-  int ready = status < 0 ? 3
-                         : ((events & UV_READABLE) != 0 ? 1 : 0) | ((events & UV_WRITABLE) != 0 ? 2 : 0);
+  int ready = status < 0
+                  ? 3
+                  : ((events & UV_READABLE) != 0 ? 1 : 0) | ((events & UV_WRITABLE) != 0 ? 2 : 0);
   handle->callback(static_cast<Ready>(ready));
 }
 

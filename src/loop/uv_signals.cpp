@@ -33,9 +33,10 @@ base::Result<std::unique_ptr<SignalWatch>> watch_signal(Loop& loop, int signal_n
   handle->callback = std::move(callback);
   handle->signal.data = handle.get();
   uv_signal_init(static_cast<UvLoop&>(loop).uv(), &handle->signal);
-  int error = uv_signal_start(&handle->signal, [](uv_signal_t* signal, int) {
-    static_cast<SignalHandle*>(signal->data)->callback();
-  }, signal_number);
+  int error = uv_signal_start(
+      &handle->signal,
+      [](uv_signal_t* signal, int) { static_cast<SignalHandle*>(signal->data)->callback(); },
+      signal_number);
   auto watch = std::make_unique<UvSignalWatch>(handle.release());
   if (error != 0) return base::errno_status(-error, base::concat("watch signal ", signal_number));
   return std::unique_ptr<SignalWatch>(std::move(watch));

@@ -51,10 +51,13 @@ class ThreadPool final : public WorkPool {
     pthread_attr_setstacksize(&attributes, options_.stack_bytes);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     pthread_t thread;
-    int error = pthread_create(&thread, &attributes, [](void* self) -> void* {
-      static_cast<ThreadPool*>(self)->run_thread();
-      return nullptr;
-    }, this);
+    int error = pthread_create(
+        &thread, &attributes,
+        [](void* self) -> void* {
+          static_cast<ThreadPool*>(self)->run_thread();
+          return nullptr;
+        },
+        this);
     pthread_attr_destroy(&attributes);
     SKIFF_ASSERT(error == 0 || threads_ > 0);
     return error == 0;

@@ -12,9 +12,9 @@
 namespace skiff::api {
 
 // Checks `object` against the type: wrong JSON types are invalid_argument with upstream's words
-// (`json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32`),
-// unknown fields are removed and named in `unknown` (`unknown field "spec.foo"`). Nulls of optional
-// fields are dropped.
+// (`json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type
+// int32`), unknown fields are removed and named in `unknown` (`unknown field "spec.foo"`). Nulls of
+// optional fields are dropped.
 base::Status decode_object(const TypeInfo& type, codec::Json& object,
                            std::vector<std::string>* unknown);
 

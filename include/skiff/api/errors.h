@@ -13,15 +13,31 @@ namespace skiff::api {
 
 // metav1.StatusReason.
 enum class Reason : unsigned char {
-  unknown, unauthorized, forbidden, not_found, already_exists, conflict, gone, invalid,
-  server_timeout, timeout, too_many_requests, bad_request, method_not_allowed, not_acceptable,
-  request_entity_too_large, unsupported_media_type, internal_error, expired, service_unavailable,
+  unknown,
+  unauthorized,
+  forbidden,
+  not_found,
+  already_exists,
+  conflict,
+  gone,
+  invalid,
+  server_timeout,
+  timeout,
+  too_many_requests,
+  bad_request,
+  method_not_allowed,
+  not_acceptable,
+  request_entity_too_large,
+  unsupported_media_type,
+  internal_error,
+  expired,
+  service_unavailable,
 };
 std::string_view reason_name(Reason reason);  // "NotFound", …; "" for unknown
 int default_http_code(Reason reason);
 
 struct Cause {
-  std::string reason;   // "FieldValueInvalid", "FieldValueRequired", …
+  std::string reason;  // "FieldValueInvalid", "FieldValueRequired", …
   std::string message;
   std::string field;
 };

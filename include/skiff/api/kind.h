@@ -12,8 +12,8 @@ struct GroupVersionKind {
 };
 
 struct SubresourceInfo {
-  std::string_view name;        // "status", "scale", "log", …
-  std::string_view group, version, kind;  // of its body: Scale, TokenRequest, Pod, …
+  std::string_view name;                    // "status", "scale", "log", …
+  std::string_view group, version, kind;    // of its body: Scale, TokenRequest, Pod, …
   std::span<const std::string_view> verbs;  // as discovery shows them
 };
 
@@ -22,12 +22,12 @@ struct TypeInfo;  // schema.h
 // One resource in one group version.
 struct ResourceInfo {
   std::string_view group, version;
-  std::string_view resource;    // plural
+  std::string_view resource;  // plural
   std::string_view singular;
   std::string_view kind;
   std::string_view list_kind;
   bool namespaced = false;
-  std::span<const std::string_view> verbs;        // sorted, as discovery shows them
+  std::span<const std::string_view> verbs;  // sorted, as discovery shows them
   std::span<const std::string_view> short_names;
   std::span<const std::string_view> categories;
   std::span<const SubresourceInfo> subresources;

@@ -29,7 +29,16 @@ class LabelSelector {
   std::string to_string() const;
 
  private:
-  enum class Operator : unsigned char { in, not_in, exists, does_not_exist, greater, less, equals, not_equals };
+  enum class Operator : unsigned char {
+    in,
+    not_in,
+    exists,
+    does_not_exist,
+    greater,
+    less,
+    equals,
+    not_equals
+  };
   struct Requirement {
     std::string key;
     Operator op = Operator::exists;

@@ -13,12 +13,21 @@ namespace skiff::api {
 
 struct FieldError {
   enum class Type : unsigned char {
-    not_found, required, duplicate, invalid, not_supported, forbidden, too_long, too_many,
-    internal, type_invalid,
+    not_found,
+    required,
+    duplicate,
+    invalid,
+    not_supported,
+    forbidden,
+    too_long,
+    too_many,
+    internal,
+    type_invalid,
   };
   Type type = Type::invalid;
   std::string field;
-  std::string bad_value;  // as upstream prints it, quoted where it quotes; empty when it prints none
+  std::string
+      bad_value;  // as upstream prints it, quoted where it quotes; empty when it prints none
   std::string detail;
   std::string message() const;  // `spec.replicas: Invalid value: -1: must be …`
 };

@@ -9,8 +9,8 @@ namespace skiff::base {
 
 }  // namespace skiff::base
 
-#define SKIFF_ASSERT(expression)                                                       \
-  (__builtin_expect(static_cast<bool>(expression), 1)                                  \
-       ? static_cast<void>(0)                                                          \
+#define SKIFF_ASSERT(expression)                      \
+  (__builtin_expect(static_cast<bool>(expression), 1) \
+       ? static_cast<void>(0)                         \
        : ::skiff::base::assertion_failed(#expression, __FILE__, __LINE__))
 #define SKIFF_UNREACHABLE() ::skiff::base::assertion_failed("unreachable", __FILE__, __LINE__)

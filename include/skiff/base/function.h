@@ -28,7 +28,7 @@ class UniqueFunction<R(Args...)> {
       ::new (static_cast<void*>(storage_)) D(std::forward<F>(function));
       table_ = &inline_table<D>;
     } else {
-      ::new (static_cast<void*>(storage_)) (D*)(new D(std::forward<F>(function)));
+      ::new (static_cast<void*>(storage_))(D*)(new D(std::forward<F>(function)));
       table_ = &heap_table<D>;
     }
   }
@@ -59,9 +59,9 @@ class UniqueFunction<R(Args...)> {
     void (*destroy)(void*) noexcept;
   };
   template <class D>
-  static constexpr bool fits_inline = sizeof(D) <= kInlineBytes &&
-                                      alignof(D) <= alignof(std::max_align_t) &&
-                                      std::is_nothrow_move_constructible_v<D>;
+  static constexpr bool fits_inline =
+      sizeof(D) <= kInlineBytes &&
+      alignof(D) <= alignof(std::max_align_t) && std::is_nothrow_move_constructible_v<D>;
   template <class D>
   static constexpr Table inline_table = {
       [](void* self, Args&&... args) -> R {
@@ -77,7 +77,7 @@ class UniqueFunction<R(Args...)> {
       [](void* self, Args&&... args) -> R {
         return (**static_cast<D**>(self))(std::forward<Args>(args)...);
       },
-      [](void* from, void* to) noexcept { ::new (to) (D*)(*static_cast<D**>(from)); },
+      [](void* from, void* to) noexcept { ::new (to)(D*)(*static_cast<D**>(from)); },
       [](void* self) noexcept { delete *static_cast<D**>(self); }};
 
   void take(UniqueFunction& other) noexcept {

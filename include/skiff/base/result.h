@@ -67,10 +67,10 @@ const Status& status_of(const Result<T>& result) {
 #define SKIFF_CONCAT(a, b) SKIFF_CONCAT_INNER(a, b)
 
 // Evaluates a Status or Result expression; returns its Status from the function when it is not ok.
-#define SKIFF_RETURN_IF_ERROR(expression)                                          \
-  do {                                                                             \
-    if (auto&& skiff_status_ = (expression); !skiff_status_.is_ok())               \
-      return ::skiff::base::status_of(skiff_status_);                              \
+#define SKIFF_RETURN_IF_ERROR(expression)                            \
+  do {                                                               \
+    if (auto&& skiff_status_ = (expression); !skiff_status_.is_ok()) \
+      return ::skiff::base::status_of(skiff_status_);                \
   } while (0)
 
 // SKIFF_ASSIGN_OR_RETURN(auto file, open(path)); declares `file` or returns the Status.

@@ -13,21 +13,21 @@ namespace skiff::base {
 
 enum class Code : unsigned char {
   ok,
-  invalid_argument,     // the caller's input is wrong; trying again will not help
-  not_found,            // the named thing does not exist
-  already_exists,       // the named thing exists and must not
-  conflict,             // a precondition on the current version failed; read again, then try again
-  expired,              // the asked-for past is gone (a watch window, a continue token)
-  unauthenticated,      // who is asking is not known
-  permission_denied,    // who is asking may not
-  too_large,            // the input is over a limit
-  too_many_requests,    // a bounded queue or budget is full; try again later
-  unavailable,          // a part is away, or the disk refuses writes; try again later
-  deadline_exceeded,    // no answer within the time allowed
-  cancelled,            // the caller, or a stop, ended it
-  data_loss,            // stored bytes are damaged
-  unimplemented,        // a known feature that this build does not have
-  internal,             // a defect of ours, or an answer of the system that nothing explains
+  invalid_argument,   // the caller's input is wrong; trying again will not help
+  not_found,          // the named thing does not exist
+  already_exists,     // the named thing exists and must not
+  conflict,           // a precondition on the current version failed; read again, then try again
+  expired,            // the asked-for past is gone (a watch window, a continue token)
+  unauthenticated,    // who is asking is not known
+  permission_denied,  // who is asking may not
+  too_large,          // the input is over a limit
+  too_many_requests,  // a bounded queue or budget is full; try again later
+  unavailable,        // a part is away, or the disk refuses writes; try again later
+  deadline_exceeded,  // no answer within the time allowed
+  cancelled,          // the caller, or a stop, ended it
+  data_loss,          // stored bytes are damaged
+  unimplemented,      // a known feature that this build does not have
+  internal,           // a defect of ours, or an answer of the system that nothing explains
 };
 
 // The lower-case name of a code ("not_found"); static storage.

@@ -18,7 +18,7 @@
 namespace skiff::client {
 
 struct Resource {
-  std::string_view group;     // "" for core; static storage
+  std::string_view group;  // "" for core; static storage
   std::string_view version;
   std::string_view resource;  // plural
 };
@@ -69,8 +69,8 @@ enum class PatchType : unsigned char { json, merge, strategic, apply };
 
 struct DeleteOptions {
   std::optional<std::int64_t> grace_period_seconds;
-  std::string uid;               // precondition; empty = none
-  std::string resource_version;  // precondition; empty = none
+  std::string uid;                 // precondition; empty = none
+  std::string resource_version;    // precondition; empty = none
   std::string propagation_policy;  // "", "Background", "Foreground", "Orphan"
 };
 
@@ -86,8 +86,7 @@ class Client {
   virtual base::Task<base::Result<ObjectList>> list(Resource resource, ListOptions options) = 0;
   // From `revision` (exclusive) of a list.
   virtual base::Task<base::Result<std::unique_ptr<WatchStream>>> watch(
-      Resource resource, ListOptions options, std::uint64_t revision,
-      base::CancelToken cancel) = 0;
+      Resource resource, ListOptions options, std::uint64_t revision, base::CancelToken cancel) = 0;
   // `subresource` is "" or "binding", "token", "eviction", …; namespace and name of the object
   // itself come from `object`, but for a subresource `name` is the parent's.
   virtual base::Task<ObjectResult> create(Resource resource, std::string namespace_name,

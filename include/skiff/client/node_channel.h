@@ -38,7 +38,8 @@ struct NodeRequest {
   Kind kind = Kind::logs;
   std::string namespace_name, pod, pod_uid, container;
   // The subresource's options object as JSON: PodLogOptions, PodExecOptions, PodAttachOptions,
-  // PodPortForwardOptions ({"ports":[…]}), or for proxy {"method","path","headers","port","scheme"}.
+  // PodPortForwardOptions ({"ports":[…]}), or for proxy
+  // {"method","path","headers","port","scheme"}.
   codec::Json options;
 };
 
@@ -50,7 +51,7 @@ class NodeChannel {
   // prints (`container "x" in pod "y" is waiting to start: ContainerCreating` is invalid_argument:
   // 400); unavailable when the node is away.
   virtual base::Task<base::Result<std::unique_ptr<NodeStream>>> open(std::string node,
-                                                                    NodeRequest request) = 0;
+                                                                     NodeRequest request) = 0;
 };
 
 }  // namespace skiff::client

@@ -101,7 +101,7 @@ struct JsonMember {
 };
 
 struct JsonLimits {
-  std::size_t bytes_max = 3u << 20;   // kube-apiserver's request body limit
+  std::size_t bytes_max = 3u << 20;  // kube-apiserver's request body limit
   std::size_t depth_max = 512;
   std::size_t values_max = 1'000'000;
 };

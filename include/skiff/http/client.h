@@ -17,14 +17,14 @@ namespace skiff::http {
 
 struct ClientRequest {
   std::string method = "GET";
-  std::string host;      // name or address to connect to
+  std::string host;  // name or address to connect to
   std::uint16_t port = 0;
   std::string host_header;  // empty: host:port
   std::string server_name;  // SNI and verification; empty: host
   std::string target = "/";
   Headers headers;
   std::string body;
-  std::shared_ptr<TlsContext> tls;  // null = plain
+  std::shared_ptr<TlsContext> tls;                    // null = plain
   base::Duration timeout = std::chrono::seconds(30);  // until the head of the answer
   std::size_t body_bytes_max = 16u << 20;
   base::CancelToken cancel;
@@ -66,7 +66,7 @@ struct BlockingRequest {
   std::string ca_pem;  // https: empty = the system's store
   std::string certificate_pem, key_pem;
   bool insecure = false;
-  int timeout_ms = 30'000;   // of each read
+  int timeout_ms = 30'000;  // of each read
   std::size_t body_bytes_max = 16u << 20;
   // When set, gets the body piece by piece of a 2xx answer and returns whether to go on.
   base::UniqueFunction<bool(std::string_view piece)> sink;

@@ -40,7 +40,7 @@ std::string percent_encode(std::string_view text);
 
 // Who is at the other end, as the transport proved it.
 struct Peer {
-  std::string address;             // "192.0.2.1:4711"; "loopback" for in-process calls
+  std::string address;  // "192.0.2.1:4711"; "loopback" for in-process calls
   // From a client certificate that the server's client CA signed; empty without one.
   std::string certificate_common_name;
   std::vector<std::string> certificate_organizations;
@@ -48,10 +48,10 @@ struct Peer {
 };
 
 struct Request {
-  std::string method;   // upper case
-  std::string target;   // as sent: path and query
+  std::string method;  // upper case
+  std::string target;  // as sent: path and query
   Headers headers;
-  std::string body;     // whole, already de-chunked, within the limit
+  std::string body;  // whole, already de-chunked, within the limit
   Peer peer;
   // Cancelled when the client goes away or the deadline passes.
   base::CancelToken cancel;
@@ -77,7 +77,7 @@ using StreamTask = base::UniqueFunction<base::Task<void>(BodyWriter& writer)>;
 // same shape, so that exec, attach and port-forward are written once. Loop-only.
 struct ChannelFrame {
   enum class Kind : unsigned char {
-    data,        // bytes on a channel
+    data,           // bytes on a channel
     close_channel,  // the sender will send no more on it (v5 CLOSE, SPDY FIN)
     open_channel,   // SPDY port-forward: a new stream with `headers`
     reset_channel,

@@ -18,7 +18,7 @@ class TlsContext {
 struct TlsServerOptions {
   std::string certificate_pem;  // chain, leaf first
   std::string key_pem;
-  std::string client_ca_pem;    // who may sign client certificates; a certificate stays optional
+  std::string client_ca_pem;  // who may sign client certificates; a certificate stays optional
 };
 // TLS 1.2 is the floor; session tickets are off.
 base::Result<std::shared_ptr<TlsContext>> make_tls_server_context(const TlsServerOptions& options);
@@ -27,7 +27,7 @@ struct TlsClientOptions {
   std::string ca_pem;           // trust exactly these; empty = the system's store
   std::string certificate_pem;  // optional client certificate
   std::string key_pem;
-  bool insecure = false;        // accept any certificate (probes: HTTPS probes do not verify)
+  bool insecure = false;  // accept any certificate (probes: HTTPS probes do not verify)
 };
 base::Result<std::shared_ptr<TlsContext>> make_tls_client_context(const TlsClientOptions& options);
 

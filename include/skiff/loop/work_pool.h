@@ -14,8 +14,8 @@
 namespace skiff::loop {
 
 struct WorkPoolOptions {
-  std::string name;            // of the threads, 15 bytes at most
-  std::size_t threads_max = 2; // started on demand, ended after 10 idle seconds unless kept
+  std::string name;             // of the threads, 15 bytes at most
+  std::size_t threads_max = 2;  // started on demand, ended after 10 idle seconds unless kept
   bool keep_threads = false;
   std::size_t stack_bytes = 256 * 1024;
 };

@@ -21,20 +21,20 @@ struct RuleEndpoint {
 
 // One port of one Service.
 struct ServiceRule {
-  std::string name;                    // "default/web:http", for comments and metrics
+  std::string name;  // "default/web:http", for comments and metrics
   Protocol protocol = Protocol::tcp;
-  std::string cluster_ip;              // empty: node port only
+  std::string cluster_ip;  // empty: node port only
   std::uint16_t port = 0;
-  std::uint16_t node_port = 0;         // 0 = none
+  std::uint16_t node_port = 0;  // 0 = none
   std::vector<std::string> external_ips;
-  std::vector<RuleEndpoint> endpoints; // none: connections are refused
-  int affinity_seconds = 0;            // ClientIP affinity; 0 = none
-  bool local_only = false;             // externalTrafficPolicy Local
+  std::vector<RuleEndpoint> endpoints;  // none: connections are refused
+  int affinity_seconds = 0;             // ClientIP affinity; 0 = none
+  bool local_only = false;              // externalTrafficPolicy Local
   bool operator==(const ServiceRule&) const = default;
 };
 
 struct RuleSet {
-  std::string pod_cidr;       // of the node: traffic that leaves it is masqueraded
+  std::string pod_cidr;  // of the node: traffic that leaves it is masqueraded
   std::string cluster_cidr;
   std::string service_cidr;
   std::vector<ServiceRule> services;

@@ -10,7 +10,7 @@
 namespace skiff::net {
 
 struct PodAddress {
-  std::string ipv4;          // "10.42.0.7"
+  std::string ipv4;            // "10.42.0.7"
   std::string interface_name;  // on the host
 };
 
@@ -30,9 +30,9 @@ class PodNetwork {
 };
 
 struct PodNetworkOptions {
-  std::string data_dir;      // allocations
-  std::string pod_cidr;      // of this node, "10.42.0.0/24"
-  std::string link_prefix;   // of host interfaces and rule tables, derived from the cgroup parent
+  std::string data_dir;     // allocations
+  std::string pod_cidr;     // of this node, "10.42.0.0/24"
+  std::string link_prefix;  // of host interfaces and rule tables, derived from the cgroup parent
 };
 base::Result<std::unique_ptr<PodNetwork>> make_pod_network(const PodNetworkOptions& options);
 

@@ -29,11 +29,11 @@ struct ImageConfig {
 };
 
 struct Image {
-  std::string id;                        // sha256 of the config, "sha256:…"
-  std::vector<std::string> names;        // "docker.io/library/web:1"
-  std::vector<std::string> digests;      // "docker.io/library/web@sha256:…"
+  std::string id;                    // sha256 of the config, "sha256:…"
+  std::vector<std::string> names;    // "docker.io/library/web:1"
+  std::vector<std::string> digests;  // "docker.io/library/web@sha256:…"
   std::int64_t size_bytes = 0;
-  bool pinned = false;                   // imported: never collected
+  bool pinned = false;  // imported: never collected
   base::WallTime last_used_at;
   ImageConfig config;
 };
@@ -61,8 +61,8 @@ class ImageService {
 };
 
 struct ImageServiceOptions {
-  std::string data_dir;          // <data-dir>/images, <data-dir>/content, <data-dir>/snapshots
-  std::string registries_file;   // registries.yaml (mirrors, credentials, TLS); may be absent
+  std::string data_dir;         // <data-dir>/images, <data-dir>/content, <data-dir>/snapshots
+  std::string registries_file;  // registries.yaml (mirrors, credentials, TLS); may be absent
 };
 base::Result<std::unique_ptr<ImageService>> make_image_service(const ImageServiceOptions& options);
 

@@ -21,12 +21,12 @@
 namespace skiff::runtime {
 
 struct PodOptions {
-  std::string uid;               // folder and cgroup name
+  std::string uid;                   // folder and cgroup name
   std::string namespace_name, name;  // for logs and labels only
   std::string hostname;
   bool host_network = false, host_pid = false, host_ipc = false;
   bool share_process_namespace = false;
-  std::string cgroup_parent;     // relative, below the node's parent ("burstable/pod<uid>")
+  std::string cgroup_parent;  // relative, below the node's parent ("burstable/pod<uid>")
   std::vector<std::pair<std::string, std::string>> sysctls;
 };
 
@@ -41,41 +41,41 @@ struct PodSandbox {
 
 struct Mount {
   std::string source, destination;
-  std::string type = "bind";            // bind, tmpfs, proc, …
-  std::vector<std::string> options;     // "ro", "rbind", "rslave", "size=…"
+  std::string type = "bind";         // bind, tmpfs, proc, …
+  std::vector<std::string> options;  // "ro", "rbind", "rslave", "size=…"
 };
 
 struct Resources {
-  std::uint64_t cpu_shares = 0;          // v1 shares; converted to weight on v2; 0 = default
+  std::uint64_t cpu_shares = 0;  // v1 shares; converted to weight on v2; 0 = default
   std::int64_t cpu_quota_us = 0, cpu_period_us = 0;  // 0 = none
-  std::int64_t memory_limit_bytes = 0;   // 0 = none
-  std::int64_t pids_limit = 0;           // 0 = none
-  int oom_score_adj = 0;                 // clamped to what the kernel allows
+  std::int64_t memory_limit_bytes = 0;               // 0 = none
+  std::int64_t pids_limit = 0;                       // 0 = none
+  int oom_score_adj = 0;                             // clamped to what the kernel allows
 };
 
 struct ContainerOptions {
-  std::string id;                        // unique on the node: [a-z0-9-], 64 bytes at most
+  std::string id;  // unique on the node: [a-z0-9-], 64 bytes at most
   std::string pod_uid;
   std::string name;
   int attempt = 0;
-  std::string image_id;                  // "sha256:…" of ImageService
+  std::string image_id;  // "sha256:…" of ImageService
   // Empty: the image's ENTRYPOINT and CMD; `command` replaces both, `args` replaces CMD.
   std::vector<std::string> command, args;
   std::vector<std::pair<std::string, std::string>> env;  // after the image's
-  std::string working_dir;               // empty: the image's
+  std::string working_dir;                               // empty: the image's
   std::optional<std::int64_t> run_as_user, run_as_group;
   std::vector<std::int64_t> supplemental_groups;
-  bool run_as_non_root = false;          // refuse uid 0, and image users that are not numeric
+  bool run_as_non_root = false;  // refuse uid 0, and image users that are not numeric
   bool privileged = false, read_only_root = false, no_new_privileges = false;
   std::vector<std::string> capabilities_add, capabilities_drop;  // "NET_ADMIN", "ALL"
   bool unmasked_proc = false;
   // "" or "Unconfined": none; "RuntimeDefault": ours; else the JSON text of a profile.
   std::string seccomp;
   std::vector<Mount> mounts;
-  std::vector<std::string> devices;      // host paths, privileged gets all
+  std::vector<std::string> devices;  // host paths, privileged gets all
   bool tty = false, stdin_open = false, stdin_once = false;
   Resources resources;
-  std::string log_path;                  // CRI format, rotated by the shim
+  std::string log_path;  // CRI format, rotated by the shim
   std::int64_t log_bytes_max = 10 << 20;
   int log_files_max = 5;
 };
@@ -87,12 +87,12 @@ struct ContainerStatus {
   ContainerState state = ContainerState::created;
   int pid = 0;
   base::WallTime created_at, started_at, finished_at;
-  int exit_code = 0;                     // 128 + signal when killed by one
+  int exit_code = 0;  // 128 + signal when killed by one
   int exit_signal = 0;
   bool oom_killed = false;
-  std::string reason;                    // "Completed", "Error", "OOMKilled", "ContainerCannotRun", …
+  std::string reason;  // "Completed", "Error", "OOMKilled", "ContainerCannotRun", …
   std::string message;
-  std::string stop_signal;               // the image's STOPSIGNAL, "SIGTERM" by default
+  std::string stop_signal;  // the image's STOPSIGNAL, "SIGTERM" by default
 };
 
 // Descriptors of a running exec or attach, owned by the caller. With a terminal, `stdout_fd` is
@@ -160,14 +160,15 @@ class Runtime {
 
   // Called on an unspecified thread when a container has exited or a shim has ended; its record is
   // on disk by then. Set before adopt().
-  using ExitCallback = std::function<void(const std::string& pod_uid, const std::string& container_id)>;
+  using ExitCallback =
+      std::function<void(const std::string& pod_uid, const std::string& container_id)>;
   virtual void set_exit_callback(ExitCallback callback) = 0;
 };
 
 struct RuntimeOptions {
-  std::string data_dir;        // images, snapshots, container records
-  std::string runtime_dir;     // shims, sockets, bundles; a tmpfs as a rule
-  std::string cgroup_parent;   // "skiff"
+  std::string data_dir;       // images, snapshots, container records
+  std::string runtime_dir;    // shims, sockets, bundles; a tmpfs as a rule
+  std::string cgroup_parent;  // "skiff"
   std::string oci_runtime = "runc";
 };
 class ImageService;

@@ -20,9 +20,9 @@ using Revision = std::uint64_t;
 
 // A hint that an engine may raise, never lower.
 enum class Durability : unsigned char {
-  durable,   // acknowledged after it would survive a power cut
-  relaxed,   // acknowledged at once; on disk with the next durable commit or after 5 s
-  volatile_, // in memory; saved on an orderly stop only
+  durable,    // acknowledged after it would survive a power cut
+  relaxed,    // acknowledged at once; on disk with the next durable commit or after 5 s
+  volatile_,  // in memory; saved on an orderly stop only
 };
 
 // One compare-and-write.
@@ -91,8 +91,8 @@ class Store {
   // Counters for /metrics and tests.
   struct Counters {
     std::uint64_t commits = 0;
-    std::uint64_t groups = 0;   // transactions
-    std::uint64_t syncs = 0;    // fsync and fdatasync calls on the log
+    std::uint64_t groups = 0;  // transactions
+    std::uint64_t syncs = 0;   // fsync and fdatasync calls on the log
     std::uint64_t bytes_written = 0;
   };
   virtual Counters counters() const = 0;
@@ -102,9 +102,9 @@ class Store {
 };
 
 struct SqliteOptions {
-  std::string folder;           // made when absent; holds state.db and a lock file
+  std::string folder;  // made when absent; holds state.db and a lock file
   std::size_t group_writes_max = 256;
-  const char* vfs = nullptr;    // tests: the name of a registered SQLite VFS
+  const char* vfs = nullptr;  // tests: the name of a registered SQLite VFS
 };
 // Errors: unavailable (another process holds the folder; the sentence names it), data_loss (the
 // database cannot be opened at all), permission_denied.

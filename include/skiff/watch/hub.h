@@ -18,7 +18,7 @@ namespace skiff::watch {
 using store::Revision;
 
 struct Entry {
-  std::string_view key;     // lives as long as the snapshot
+  std::string_view key;  // lives as long as the snapshot
   base::SharedBytes value;
   Revision revision = 0;
 };
@@ -64,7 +64,8 @@ class Subscription {
 };
 
 struct HubOptions {
-  std::size_t ring_bytes_max = 2u << 20;  // values shared with the index count only while they differ
+  std::size_t ring_bytes_max =
+      2u << 20;  // values shared with the index count only while they differ
   std::size_t ring_events_max = 8192;
 };
 
