@@ -1,6 +1,8 @@
 #include <skiff/base/strings.h>
 #include <skiff/codec/json.h>
 
+#include "codec/limits.h"
+
 #include <rapidjson/error/en.h>
 #include <rapidjson/memorystream.h>
 #include <rapidjson/reader.h>
@@ -11,8 +13,6 @@
 namespace skiff::codec {
 
 namespace {
-
-constexpr std::size_t kDuplicatesMax = 100;
 
 // Builds the tree from the reader's events. The stack holds the open arrays and objects.
 class TreeBuilder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, TreeBuilder> {
@@ -90,8 +90,7 @@ class TreeBuilder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, TreeB
   }
   // Linear while that is cheap; an index beyond, so that a hostile object costs no quadratic time.
   Json::Object::iterator find_member(Frame& frame, Json::Object& members) {
-    constexpr std::size_t kLinearMax = 64;
-    if (members.size() < kLinearMax)
+    if (members.size() < kLinearMembersMax)
       return std::find_if(members.begin(), members.end(),
                           [&](const JsonMember& m) { return m.key == frame.key; });
     if (frame.large_index.empty())

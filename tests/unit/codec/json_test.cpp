@@ -40,7 +40,8 @@ TEST_CASE("repeated members are named, and the last one wins") {
 
 TEST_CASE("an object of many members keeps one of each") {
   std::string text = "{";
-  for (int i = 0; i < 2000; ++i) text += "\"k" + std::to_string(i % 1000) + "\":" + std::to_string(i) + ",";
+  for (int i = 0; i < 2000; ++i)
+    text += "\"k" + std::to_string(i % 1000) + "\":" + std::to_string(i) + ",";
   text.back() = '}';
   auto json = parse_json(text);
   REQUIRE(json);

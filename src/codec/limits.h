@@ -1,0 +1,15 @@
+// Every bound of this module that is not in a JsonLimits.
+#pragma once
+
+#include <cstddef>
+
+namespace skiff::codec {
+
+// Paths of repeated members that a parse keeps.
+inline constexpr std::size_t kDuplicatesMax = 100;
+// Members of an object up to which look-up while parsing is linear.
+inline constexpr std::size_t kLinearMembersMax = 64;
+// Documents in one YAML stream.
+inline constexpr std::size_t kYamlDocumentsMax = 10'000;
+
+}  // namespace skiff::codec
