@@ -1,7 +1,110 @@
 #include <skiff/app/app.h>
+#include <skiff/base/strings.h>
+
+#include "app/commands/command_list.h"
+
+#include <CLI/CLI.hpp>
+
+#include <deque>
+#include <memory>
 
 namespace skiff::app {
 
-int run(int, char**) { return 2; }
+namespace {
+
+// What CLI11 fills while it parses one command.
+struct Parsed {
+  const Command* command = nullptr;
+  CLI::App* app = nullptr;
+  std::map<std::string, std::vector<std::string>> flags;
+  std::vector<std::string> arguments;
+  std::string config_file;
+  std::string output;
+};
+
+bool takes_setting(const Command& command, const Setting& setting) {
+  if (command.all_settings) return true;
+  for (auto name : command.settings)
+    if (name == setting.name) return true;
+  return false;
+}
+
+CLI::App* find_or_add(CLI::App& parent, const std::string& name) {
+  for (CLI::App* child : parent.get_subcommands([](CLI::App*) { return true; }))
+    if (child->get_name() == name) return child;
+  CLI::App* child = parent.add_subcommand(name);
+  return child;
+}
+
+void add_flags(Parsed& parsed) {
+  const Command& command = *parsed.command;
+  CLI::App& app = *parsed.app;
+  for (const auto& setting : run_settings()) {
+    if (!takes_setting(command, setting)) continue;
+    auto* option =
+        app.add_option("--" + std::string(setting.name), parsed.flags[std::string(setting.name)],
+                       std::string(setting.help));
+    option->type_name(std::string(setting.placeholder));
+    if (setting.is_list)
+      option->delimiter(',');
+    else
+      option->take_last()->expected(1);
+  }
+  if (command.all_settings || !command.settings.empty())
+    app.add_option("--config", parsed.config_file, "config file (default /etc/skiff/config.yaml)")
+        ->type_name("FILE");
+  if (command.name == "version" || command.name == "image list" || command.name == "check")
+    app.add_option("-o,--output", parsed.output, "output format: text or json")
+        ->type_name("FORMAT")
+        ->check(CLI::IsMember({"text", "json"}));
+  if (!command.arguments.empty()) {
+    auto* option = app.add_option("arguments", parsed.arguments, "");
+    option->type_name(std::string(command.arguments));
+    if (command.arguments_required) option->required();
+  }
+}
+
+Invocation invocation_of(Parsed& parsed) {
+  Invocation invocation;
+  invocation.arguments = std::move(parsed.arguments);
+  invocation.config_file = std::move(parsed.config_file);
+  invocation.json = parsed.output == "json";
+  for (auto& [name, values] : parsed.flags)
+    if (!values.empty()) invocation.flags.emplace(name, std::move(values));
+  return invocation;
+}
+
+}  // namespace
+
+int run(int argc, char** argv) {
+  CLI::App app("skiff: a whole Kubernetes in one process", "skiff");
+  app.require_subcommand(1);
+  std::deque<Parsed> commands;
+  for (const auto& command : command_list()) {
+    Parsed& parsed = commands.emplace_back();
+    parsed.command = &command;
+    CLI::App* parent = &app;
+    for (auto word : base::split(command.name, ' '))
+      parent = find_or_add(*parent, std::string(word));
+    parsed.app = parent;
+    parent->description(std::string(command.help));
+    if (auto* group = parent->get_parent(); group != nullptr && group != &app) {
+      group->require_subcommand(1);
+      group->description("images of this node");
+    }
+    add_flags(parsed);
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp& help) {
+    return app.exit(help);
+  } catch (const CLI::ParseError& error) {
+    std::fprintf(stderr, "skiff: %s; try --help\n", error.what());
+    return 2;
+  }
+  for (auto& parsed : commands)
+    if (parsed.app->parsed()) return parsed.command->run(invocation_of(parsed));
+  return 2;
+}
 
 }  // namespace skiff::app

@@ -1,0 +1,45 @@
+#include "app/commands/command_list.h"
+
+#include <unistd.h>
+#include <cstdio>
+#include <cstdlib>
+
+namespace skiff::app {
+
+namespace {
+
+constexpr Command kCommands[] = {
+    {"completion",
+     "SHELL",
+     "print completion for bash, zsh or fish",
+     {},
+     false,
+     true,
+     run_completion},
+    {"version", "", "print the version", {}, false, false, run_version},
+};
+
+}  // namespace
+
+std::span<const Command> command_list() { return kCommands; }
+
+base::Result<Config> config_of(const Invocation& invocation) {
+  std::string file = invocation.config_file;
+  bool required = !file.empty();
+  if (file.empty()) {
+    const char* from_environment = std::getenv("SKIFF_CONFIG");
+    required = from_environment != nullptr;
+    file = required ? from_environment : std::string(kDefaultConfigFile);
+  }
+  SKIFF_ASSIGN_OR_RETURN(Settings files, read_config_files(file, required));
+  SKIFF_ASSIGN_OR_RETURN(Settings environment, read_environment(environ));
+  return make_config({files, environment, invocation.flags});
+}
+
+int fail(const base::Status& status) {
+  std::fprintf(stderr, "skiff: %.*s\n", static_cast<int>(status.message().size()),
+               status.message().data());
+  return status.code() == base::Code::invalid_argument ? 2 : 1;
+}
+
+}  // namespace skiff::app

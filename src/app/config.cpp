@@ -1,0 +1,203 @@
+#include <skiff/app/config.h>
+#include <skiff/base/strings.h>
+
+#include "app/addresses.h"
+
+#include <algorithm>
+
+namespace skiff::app {
+
+namespace {
+
+using Values = std::vector<std::string>;
+
+base::Status absolute_path(std::string& target, const std::string& value) {
+  if (value.empty() || value[0] != '/')
+    return base::invalid_argument(base::concat(base::quote(value), " is not an absolute path"));
+  target = value;
+  while (target.size() > 1 && target.back() == '/') target.pop_back();
+  return base::Status::ok();
+}
+
+base::Status plain_text(std::string& target, const std::string& value) {
+  if (value.empty()) return base::invalid_argument("is empty");
+  target = value;
+  return base::Status::ok();
+}
+
+base::Status port(std::uint16_t& target, std::string_view value) {
+  auto number = base::parse_int(value);
+  if (!number || *number < 1 || *number > 65535)
+    return base::invalid_argument(base::concat(base::quote(value), " is not a port (1-65535)"));
+  target = static_cast<std::uint16_t>(*number);
+  return base::Status::ok();
+}
+
+base::Status network(std::string& target, const std::string& value) {
+  SKIFF_RETURN_IF_ERROR(parse_network(value));
+  target = value;
+  return base::Status::ok();
+}
+
+base::Status dns_name(std::string& target, const std::string& value) {
+  bool good = !value.empty() && value.size() <= 253 && value.front() != '-' && value.back() != '-';
+  for (char c : value)
+    good = good && ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.');
+  if (!good)
+    return base::invalid_argument(
+        base::concat(base::quote(value), " is not a lower-case DNS name (RFC 1123)"));
+  target = value;
+  return base::Status::ok();
+}
+
+base::Status role(Config& config, const Values& values) {
+  config.master = config.worker = false;
+  for (const auto& value : values) {
+    if (value == "master")
+      config.master = true;
+    else if (value == "worker")
+      config.worker = true;
+    else
+      return base::invalid_argument(
+          base::concat(base::quote(value), " is no role; roles are master and worker"));
+  }
+  return base::Status::ok();
+}
+
+base::Status cgroup_parent(Config& config, const Values& values) {
+  const std::string& value = values.back();
+  bool good = !value.empty() && value.size() <= 64;
+  for (char c : value)
+    good = good && ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_');
+  if (!good)
+    return base::invalid_argument(base::concat(
+        base::quote(value), " is not a cgroup name of lower-case letters, digits, '-' and '_'"));
+  config.cgroup_parent = value;
+  return base::Status::ok();
+}
+
+base::Status node_ports(Config& config, const Values& values) {
+  auto ends = base::split(values.back(), '-');
+  if (ends.size() != 2)
+    return base::invalid_argument(
+        base::concat(base::quote(values.back()), " is not a range such as 30000-32767"));
+  SKIFF_RETURN_IF_ERROR(port(config.node_port_first, ends[0]));
+  SKIFF_RETURN_IF_ERROR(port(config.node_port_last, ends[1]));
+  if (config.node_port_first > config.node_port_last)
+    return base::invalid_argument(
+        base::concat(base::quote(values.back()), " ends before it begins"));
+  return base::Status::ok();
+}
+
+base::Status log_level(Config& config, const Values& values) {
+  static constexpr std::pair<std::string_view, base::LogLevel> kLevels[] = {
+      {"debug", base::LogLevel::debug},
+      {"info", base::LogLevel::info},
+      {"warning", base::LogLevel::warning},
+      {"error", base::LogLevel::error}};
+  for (const auto& [name, level] : kLevels) {
+    if (values.back() != name) continue;
+    config.log_level = level;
+    return base::Status::ok();
+  }
+  return base::invalid_argument(
+      base::concat(base::quote(values.back()), " is not one of debug, info, warning, error"));
+}
+
+base::Status log_format(Config& config, const Values& values) {
+  if (values.back() != "text" && values.back() != "json")
+    return base::invalid_argument(base::concat(base::quote(values.back()), " is not text or json"));
+  config.log_format = values.back() == "json" ? base::LogFormat::json : base::LogFormat::text;
+  return base::Status::ok();
+}
+
+constexpr Setting kSettings[] = {
+    {"role", "LIST", "parts to run: master, worker or both (default master,worker)", true, role},
+    {"data-dir", "FOLDER", "what must survive a reboot (default /var/lib/skiff)", false,
+     [](Config& c, const Values& v) { return absolute_path(c.data_dir, v.back()); }},
+    {"runtime-dir", "FOLDER", "what need not survive a reboot (default /run/skiff)", false,
+     [](Config& c, const Values& v) { return absolute_path(c.runtime_dir, v.back()); }},
+    {"node-name", "NAME", "name of this node (default: the host's name)", false,
+     [](Config& c, const Values& v) { return dns_name(c.node_name, v.back()); }},
+    {"node-ip", "ADDRESS", "address, interface or network of this node", false,
+     [](Config& c, const Values& v) { return plain_text(c.node_ip, v.back()); }},
+    {"bind-address", "ADDRESS", "address that the API listens on (default: every one)", false,
+     [](Config& c, const Values& v) { return plain_text(c.bind_address, v.back()); }},
+    {"https-port", "PORT", "port of the API (default 6443)", false,
+     [](Config& c, const Values& v) { return port(c.https_port, v.back()); }},
+    {"tls-san", "LIST", "further names and addresses in the API's certificate", true,
+     [](Config& c, const Values& v) {
+       c.tls_san = v;
+       return base::Status::ok();
+     }},
+    {"cluster-cidr", "NETWORK", "addresses of pods (default 10.42.0.0/16)", false,
+     [](Config& c, const Values& v) { return network(c.cluster_cidr, v.back()); }},
+    {"service-cidr", "NETWORK", "addresses of Services (default 10.43.0.0/16)", false,
+     [](Config& c, const Values& v) { return network(c.service_cidr, v.back()); }},
+    {"cluster-dns", "ADDRESS", "address of the cluster's DNS (default 10.43.0.10)", false,
+     [](Config& c, const Values& v) {
+       SKIFF_RETURN_IF_ERROR(parse_ipv4(v.back()));
+       c.cluster_dns = v.back();
+       return base::Status::ok();
+     }},
+    {"cluster-domain", "NAME", "domain of cluster names (default cluster.local)", false,
+     [](Config& c, const Values& v) { return dns_name(c.cluster_domain, v.back()); }},
+    {"service-node-port-range", "RANGE", "ports of NodePort Services (default 30000-32767)", false,
+     node_ports},
+    {"cgroup-parent", "NAME", "cgroup of all pods (default skiff)", false, cgroup_parent},
+    {"runtime", "PROGRAM", "OCI runtime, a name or a path (default runc)", false,
+     [](Config& c, const Values& v) { return plain_text(c.runtime, v.back()); }},
+    {"write-kubeconfig", "FILE", "where to write the admin's kubeconfig", false,
+     [](Config& c, const Values& v) { return absolute_path(c.write_kubeconfig, v.back()); }},
+    {"log-level", "LEVEL", "debug, info, warning or error (default info)", false, log_level},
+    {"log-format", "FORMAT", "text or json (default text)", false, log_format},
+};
+
+base::Status check_networks(const Config& config) {
+  SKIFF_ASSIGN_OR_RETURN(Network pods, parse_network(config.cluster_cidr));
+  SKIFF_ASSIGN_OR_RETURN(Network services, parse_network(config.service_cidr));
+  SKIFF_ASSIGN_OR_RETURN(std::uint32_t dns, parse_ipv4(config.cluster_dns));
+  if (pods.overlaps(services))
+    return base::invalid_argument(base::concat("cluster-cidr ", config.cluster_cidr,
+                                               " and service-cidr ", config.service_cidr,
+                                               " overlap; give them different networks"));
+  if (pods.prefix_bits > 24)
+    return base::invalid_argument(base::concat("cluster-cidr ", config.cluster_cidr,
+                                               " is too small: every node takes a /24 of it"));
+  if (services.prefix_bits > 28 || services.prefix_bits < 12)
+    return base::invalid_argument(base::concat("service-cidr ", config.service_cidr,
+                                               " must have a prefix between /12 and /28"));
+  if (!services.contains(dns))
+    return base::invalid_argument(base::concat("cluster-dns ", config.cluster_dns,
+                                               " is not in service-cidr ", config.service_cidr));
+  return base::Status::ok();
+}
+
+base::Status check_roles(const Config& config) {
+  if (config.master && config.worker) return base::Status::ok();
+  return base::Status(base::Code::unimplemented,
+                      base::concat("role ", config.master ? "master" : "worker",
+                                   " alone is not there yet: this version runs both on one node; "
+                                   "leave --role away or give --role master,worker"));
+}
+
+}  // namespace
+
+std::span<const Setting> run_settings() { return kSettings; }
+
+base::Result<Config> make_config(const std::vector<Settings>& layers) {
+  Settings merged;
+  for (const auto& layer : layers)
+    for (const auto& [name, values] : layer) merged.insert_or_assign(name, values);
+  Config config;
+  for (const auto& setting : kSettings) {
+    auto found = merged.find(setting.name);
+    if (found == merged.end() || found->second.empty()) continue;
+    SKIFF_RETURN_IF_ERROR(setting.apply(config, found->second).with_context(setting.name));
+  }
+  SKIFF_RETURN_IF_ERROR(check_roles(config));
+  SKIFF_RETURN_IF_ERROR(check_networks(config));
+  return config;
+}
+
+}  // namespace skiff::app

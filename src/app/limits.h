@@ -1,0 +1,27 @@
+// Every bound of this module.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+
+namespace skiff::app {
+
+inline constexpr std::size_t kConfigFileBytesMax = 256u << 10;
+inline constexpr std::size_t kKeyFileBytesMax = 64u << 10;
+
+// Threads: requests, blocking system calls.
+inline constexpr std::size_t kRequestThreadsMin = 2;
+inline constexpr std::size_t kBlockingThreadsMax = 16;
+inline constexpr std::size_t kRequestThreadStackBytes = 256u << 10;
+inline constexpr std::size_t kBlockingThreadStackBytes = 256u << 10;
+
+// How long running requests may take to end when skiff stops.
+inline constexpr std::chrono::seconds kStopGrace{5};
+
+// Certificates: the CA for ten years, the rest for one; back-dated for boards whose clock is
+// behind.
+inline constexpr std::chrono::hours kAuthorityLife{24 * 3650};
+inline constexpr std::chrono::hours kCertificateLife{24 * 365};
+static_assert(kCertificateLife < kAuthorityLife);
+
+}  // namespace skiff::app
