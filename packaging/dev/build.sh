@@ -1,17 +1,51 @@
 # ./dev build
 
 dev_build() {
-  need_packages "${PACKAGES_BUILD[@]}"
-  use_ccache
-  local name=dev options=()
+  local name=dev
   case "${1:-}" in
     "") ;;
-    --release) name=release options=(--buildtype=release -Db_lto=false) ;;
-    --asan) name=asan options=(-Db_sanitize=address,undefined -Db_lundef=false) ;;
-    --tsan) name=tsan options=(-Db_sanitize=thread -Db_lundef=false) ;;
-    *) echo "dev build: unknown option '$1'" >&2 && return 2 ;;
+    --release) name=release ;;
+    --asan) name=asan ;;
+    --tsan) name=tsan ;;
+    *) die "build: unknown option '$1'" ;;
   esac
-  configure "$name" "${options[@]}"
-  step "building build/$name"
-  ninja -C "build/$name"
+  need_packages "${PACKAGES_BUILD[@]}"
+  use_ccache
+  "build_$name"
+}
+
+build_dev() {
+  configure dev
+  step "building build/dev"
+  ninja -C build/dev "$@"
+}
+
+build_asan() {
+  configure asan -Db_sanitize=address,undefined -Db_lundef=false
+  step "building build/asan"
+  ninja -C build/asan "$@"
+}
+
+build_tsan() {
+  configure tsan -Db_sanitize=thread -Db_lundef=false
+  step "building build/tsan"
+  ninja -C build/tsan "$@"
+}
+
+# One static, stripped binary at build/release/skiff.
+build_release() {
+  need_packages "${PACKAGES_RELEASE[@]}"
+  local options=(--buildtype=minsize -Doptimization=2 -Ddebug=false -Dstatic_link=true -Dtests=false)
+  if third_party/fetch; then
+    :
+  else
+    step "linking the shared libraries instead: -Dstatic_link=false"
+    options=("${options[@]/-Dstatic_link=true/-Dstatic_link=false}")
+  fi
+  configure release "${options[@]}"
+  step "building build/release"
+  ninja -C build/release src/skiff
+  cp build/release/src/skiff build/release/skiff
+  strip build/release/skiff
+  step "build/release/skiff: $(stat -c %s build/release/skiff) bytes"
 }

@@ -4,8 +4,18 @@ PACKAGES_BUILD=(meson ninja-build ccache g++ pkg-config python3 libuv1-dev libsq
   rapidjson-dev libyaml-cpp-dev libssl-dev libnghttp2-dev libcpp-httplib-dev libnl-3-dev
   libnl-route-3-dev libnftnl-dev libmnl-dev libarchive-dev libzstd-dev zlib1g-dev libre2-dev
   libspdlog-dev libfmt-dev libcli11-dev catch2)
+# What a running node needs.
+PACKAGES_RUN=(runc iproute2 nftables procps ca-certificates)
+# What the tests use beside that: an image is made from busybox, pushed and pulled by these.
+PACKAGES_TEST=(busybox-static docker-registry skopeo curl openssl jq util-linux sqlite3)
+# Archives that the static release binary is linked from, beside those of PACKAGES_BUILD.
+PACKAGES_RELEASE=(libacl1-dev libattr1-dev liblzma-dev libbz2-dev liblz4-dev libxml2-dev nettle-dev)
 
 step() { printf '==> %s\n' "$*" >&2; }
+die() {
+  printf 'dev: %s\n' "$*" >&2
+  exit 1
+}
 
 # Installs the named Debian packages that are missing; says which.
 need_packages() {
@@ -14,13 +24,21 @@ need_packages() {
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
   done
   [ ${#missing[@]} -eq 0 ] && return 0
-  if [ "$(id -u)" -ne 0 ]; then
-    echo "dev: install these packages first: ${missing[*]}" >&2
-    return 1
-  fi
+  [ "$(id -u)" -eq 0 ] || die "run as root, or install these packages first: ${missing[*]}"
   step "installing ${missing[*]}"
-  apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  if ! DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null 2>&1; then
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  fi
+}
+
+# Leaves a kubectl on PATH: what is there, else Debian's kubernetes-client.
+need_kubectl() {
+  command -v kubectl >/dev/null || need_packages kubernetes-client
+}
+
+need_root() {
+  [ "$(id -u)" -eq 0 ] || die "'./dev $1' makes namespaces and mounts: run it as root"
 }
 
 use_ccache() {
@@ -33,13 +51,27 @@ configure() {
   shift
   [ -f "build/$name/build.ninja" ] && return 0
   step "configuring build/$name"
-  meson setup "build/$name" "$@" >/dev/null
+  meson setup "build/$name" "$@" >"build.$name.log" 2>&1 || {
+    cat "build.$name.log" >&2
+    rm -rf "build/$name" "build.$name.log"
+    return 1
+  }
+  rm -f "build.$name.log"
 }
 
 dev_help() {
   cat <<'TEXT'
 usage: ./dev COMMAND
-  build [--release|--asan|--tsan]   build skiff
-  test [SUITE] [FILTER] [--all]     build and run the tests
+
+  up                                build, start a one-node cluster here, wait until it is Ready
+  down [--purge]                    stop it and its pods; --purge deletes its data too
+  demo                              a real workload from image to clean-up, each step timed
+  build [--release|--asan|--tsan]   build skiff into build/<kind>
+  test [SUITE] [FILTER] [--all]     what every change must pass; --all adds the long forms
+  sim [--seed N] [--ticks M]        the whole cluster on one thread, from a seed
+  bench [NAME]                      measure the budgets, write docs/benchmarks.md
+  fuzz [NAME] [--seconds N]         run the fuzzers (60 seconds each)
+  fmt                               format the sources
+  doctor                            what this machine has and lacks for the work on skiff
 TEXT
 }
