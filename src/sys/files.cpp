@@ -1,0 +1,217 @@
+#include <skiff/base/strings.h>
+#include <skiff/sys/files.h>
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <dirent.h>
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+
+#include "sys/limits.h"
+
+namespace skiff::sys {
+namespace {
+
+using base::concat;
+using base::errno_status;
+
+std::string folder_of(const std::string& path) {
+  std::size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+struct FolderStream {
+  explicit FolderStream(DIR* d) : dir(d) {}
+  ~FolderStream() {
+    if (dir != nullptr) closedir(dir);
+  }
+  FolderStream(const FolderStream&) = delete;
+  FolderStream& operator=(const FolderStream&) = delete;
+  DIR* dir;
+};
+
+base::Result<std::vector<std::string>> names_in(int folder_fd) {
+  // A description of its own: reading must not move the caller's.
+  int fd = openat(folder_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return errno_status(errno, "open folder");
+  FolderStream stream(fdopendir(fd));
+  if (stream.dir == nullptr) {
+    int error = errno;
+    close(fd);
+    return errno_status(error, "read folder");
+  }
+  std::vector<std::string> names;
+  errno = 0;
+  while (dirent* entry = readdir(stream.dir)) {
+    std::string_view name = entry->d_name;
+    if (name != "." && name != "..") names.emplace_back(name);
+    errno = 0;
+  }
+  if (errno != 0) return errno_status(errno, "read folder");
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+base::Status remove_at(int folder_fd, const char* name, dev_t device, int depth) {
+  if (unlinkat(folder_fd, name, 0) == 0 || errno == ENOENT) return {};
+  if (errno != EISDIR && errno != EPERM) return errno_status(errno, concat("remove ", name));
+  if (depth > kTreeDepthMax) return base::internal_error("folder tree is too deep to remove");
+  {
+    base::UniqueFd child(openat(folder_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!child)
+      return errno == ENOENT ? base::Status() : errno_status(errno, concat("open ", name));
+    struct stat info {};
+    if (fstat(child.get(), &info) != 0) return errno_status(errno, concat("stat ", name));
+    if (info.st_dev != device)
+      return base::unavailable(concat("remove ", name, ": something is mounted there"));
+    SKIFF_ASSIGN_OR_RETURN(auto names, names_in(child.get()));
+    for (const auto& entry : names)
+      SKIFF_RETURN_IF_ERROR(remove_at(child.get(), entry.c_str(), device, depth + 1));
+  }
+  if (unlinkat(folder_fd, name, AT_REMOVEDIR) != 0 && errno != ENOENT)
+    return errno_status(errno, concat("remove ", name));
+  return {};
+}
+
+std::int64_t bytes_at(int folder_fd, const char* name, int depth) {
+  struct stat info {};
+  if (fstatat(folder_fd, name, &info, AT_SYMLINK_NOFOLLOW) != 0) return 0;
+  std::int64_t total = static_cast<std::int64_t>(info.st_blocks) * 512;
+  if (!S_ISDIR(info.st_mode) || depth > kTreeDepthMax) return total;
+  base::UniqueFd child(openat(folder_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!child) return total;
+  auto names = names_in(child.get());
+  if (!names.is_ok()) return total;
+  for (const auto& entry : *names) total += bytes_at(child.get(), entry.c_str(), depth + 1);
+  return total;
+}
+
+}  // namespace
+
+base::Status write_all(int fd, std::string_view bytes) {
+  while (!bytes.empty()) {
+    ssize_t n = write(fd, bytes.data(), bytes.size());
+    if (n < 0) {
+      if (errno == EINTR) continue;
+      return errno_status(errno, "write");
+    }
+    bytes.remove_prefix(static_cast<std::size_t>(n));
+  }
+  return {};
+}
+
+base::Status write_file_atomic(const std::string& path, std::string_view bytes, unsigned mode,
+                               Sync sync) {
+  static std::atomic<unsigned> counter{0};
+  std::string temporary = concat(path, ".", getpid(), ".", counter.fetch_add(1), ".tmp");
+  base::UniqueFd fd(
+      open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
+  if (!fd) return errno_status(errno, concat("create ", temporary));
+  auto status = write_all(fd.get(), bytes).with_context(temporary);
+  if (status.is_ok() && fchmod(fd.get(), mode) != 0) status = errno_status(errno, temporary);
+  if (status.is_ok() && sync == Sync::yes && fsync(fd.get()) != 0)
+    status = errno_status(errno, concat("sync ", temporary));
+  if (status.is_ok() && rename(temporary.c_str(), path.c_str()) != 0)
+    status = errno_status(errno, concat("rename to ", path));
+  if (!status.is_ok()) {
+    unlink(temporary.c_str());
+    return status;
+  }
+  return sync == Sync::yes ? sync_folder(folder_of(path)) : base::Status();
+}
+
+base::Result<std::string> read_descriptor(int fd, std::size_t bytes_max) {
+  std::string out;
+  struct stat info {};
+  std::size_t step = 4096;
+  if (fstat(fd, &info) == 0 && info.st_size > 0)
+    step = std::min<std::size_t>(static_cast<std::size_t>(info.st_size) + 1, bytes_max + 1);
+  for (;;) {
+    std::size_t have = out.size();
+    out.resize(have + step);
+    ssize_t n = read(fd, out.data() + have, step);
+    out.resize(have + (n > 0 ? static_cast<std::size_t>(n) : 0));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return errno_status(errno, "read");
+    if (n == 0) return out;
+    if (out.size() > bytes_max)
+      return base::Status(base::Code::too_large, concat("file is over ", bytes_max, " bytes"));
+  }
+}
+
+base::Result<std::string> read_file(const std::string& path, std::size_t bytes_max) {
+  base::UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return errno_status(errno, concat("open ", path));
+  return read_descriptor(fd.get(), bytes_max).with_context(path);
+}
+
+base::Status write_control_file(const std::string& path, std::string_view text) {
+  base::UniqueFd fd(open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  if (!fd) return errno_status(errno, concat("open ", path));
+  if (write(fd.get(), text.data(), text.size()) < 0)
+    return errno_status(errno, concat("write ", text, " to ", path));
+  return {};
+}
+
+base::Status make_folders(const std::string& path, unsigned mode) {
+  for (std::size_t at = 1; at <= path.size(); ++at) {
+    if (at != path.size() && path[at] != '/') continue;
+    std::string part = path.substr(0, at);
+    if (mkdir(part.c_str(), mode) == 0 || errno == EEXIST) continue;
+    return errno_status(errno, concat("make folder ", part));
+  }
+  struct stat info {};
+  if (stat(path.c_str(), &info) != 0) return errno_status(errno, path);
+  if (!S_ISDIR(info.st_mode)) return errno_status(ENOTDIR, path);
+  return {};
+}
+
+base::Result<std::vector<std::string>> list_folder(const std::string& path) {
+  base::UniqueFd fd(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) return errno_status(errno, concat("open ", path));
+  return names_in(fd.get());
+}
+
+base::Status remove_tree(const std::string& path) {
+  std::string folder = folder_of(path);
+  base::UniqueFd parent(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!parent) return errno == ENOENT ? base::Status() : errno_status(errno, folder);
+  struct stat info {};
+  if (fstat(parent.get(), &info) != 0) return errno_status(errno, folder);
+  std::size_t slash = path.rfind('/');
+  std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
+  if (name.empty() || name == "." || name == "..")
+    return base::invalid_argument(concat("remove ", base::quote(path), ": no name"));
+  return remove_at(parent.get(), name.c_str(), info.st_dev, 0).with_context(path);
+}
+
+base::Status sync_folder(const std::string& path) {
+  base::UniqueFd fd(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) return errno_status(errno, concat("open ", path));
+  if (fsync(fd.get()) != 0) return errno_status(errno, concat("sync ", path));
+  return {};
+}
+
+base::Status sync_file_system(int fd) {
+  if (syncfs(fd) != 0) return errno_status(errno, "sync file system");
+  return {};
+}
+
+bool path_exists(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
+
+std::int64_t tree_bytes(const std::string& path) { return bytes_at(AT_FDCWD, path.c_str(), 0); }
+
+base::Result<base::UniqueFd> lock_file(const std::string& path) {
+  base::UniqueFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!fd) return errno_status(errno, concat("open ", path));
+  while (flock(fd.get(), LOCK_EX) != 0)
+    if (errno != EINTR) return errno_status(errno, concat("lock ", path));
+  return fd;
+}
+
+}  // namespace skiff::sys
