@@ -1,0 +1,14 @@
+// Every limit of the module's rules and patches.
+#pragma once
+
+#include <cstddef>
+
+namespace skiff::api {
+
+// Stored text may be larger than a request: escapes and managedFields are added to it.
+inline constexpr std::size_t kStoredBytesMax = 32u << 20;
+inline constexpr std::size_t kStoredDepthMax = 640;
+inline constexpr std::size_t kStoredValuesMax = 4'000'000;
+static_assert(kStoredBytesMax > (3u << 20), "what a request may send must be readable again");
+
+}  // namespace skiff::api
