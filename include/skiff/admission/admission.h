@@ -29,6 +29,7 @@ struct Attributes {
 
 struct Options {
   const auth::ObjectReader* reader = nullptr;
+  base::Timers* timers = nullptr;  // a pod waits a moment for the account of a new namespace
   base::Random* random = nullptr;
 };
 

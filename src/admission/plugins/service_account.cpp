@@ -1,0 +1,119 @@
+#include <skiff/api/object.h>
+#include <skiff/base/strings.h>
+
+#include "admission/limits.h"
+#include "admission/plugin.h"
+
+namespace skiff::admission {
+
+using codec::Json;
+
+namespace {
+
+constexpr std::string_view kMountPath = "/var/run/secrets/kubernetes.io/serviceaccount";
+constexpr std::string_view kVolumePrefix = "kube-api-access-";
+
+bool mounts_account(const Json& container) {
+  for (const auto& mount : container["volumeMounts"].items()) {
+    if (mount["mountPath"].as_string() == kMountPath) return true;
+  }
+  return false;
+}
+
+Json access_volume(std::string_view name) {
+  Json token = Json::object({{"expirationSeconds", kTokenSeconds}, {"path", "token"}});
+  Json ca = Json::object(
+      {{"name", "kube-root-ca.crt"},
+       {"items", Json::array({Json::object({{"key", "ca.crt"}, {"path", "ca.crt"}})})}});
+  Json field = Json::object({{"apiVersion", "v1"}, {"fieldPath", "metadata.namespace"}});
+  Json downward = Json::object(
+      {{"items", Json::array({Json::object({{"path", "namespace"}, {"fieldRef", field}})})}});
+  Json sources =
+      Json::array({Json::object({{"serviceAccountToken", token}}),
+                   Json::object({{"configMap", ca}}), Json::object({{"downwardAPI", downward}})});
+  Json projected = Json::object({{"defaultMode", 420}, {"sources", sources}});
+  return Json::object({{"name", name}, {"projected", projected}});
+}
+
+// Gives every pod an account, and its containers the account's token. Immutable.
+class ServiceAccount final : public Plugin {
+ public:
+  explicit ServiceAccount(const Options& options)
+      : reader_(*options.reader), random_(*options.random), timers_(options.timers) {}
+
+  base::Task<api::Outcome<>> mutate(const Attributes& a, Json& pod, const Json&) const override {
+    if (!creates_pod(a)) co_return api::Done{};
+    if (!api::annotation(pod, "kubernetes.io/config.mirror").empty()) co_return api::Done{};
+    std::string name(std::as_const(pod)["spec"]["serviceAccountName"].as_string());
+    if (name.empty()) name = "default";
+    pod["spec"].set("serviceAccountName", name);
+    pod["spec"].set("serviceAccount", name);
+    auto finding = find(std::string(a.namespace_name), name);
+    auto stored = co_await std::move(finding);
+    auto account = stored.empty() ? base::Result<Json>(base::not_found("")) : stored.parse();
+    if (!account.is_ok()) {
+      co_return api::forbidden_error(
+          "", "pods", a.name,
+          base::concat("error looking up service account ", a.namespace_name, "/", name,
+                       ": serviceaccount ", base::quote(name), " not found"));
+    }
+    if (should_mount(pod, *account)) mount(pod);
+    if (std::as_const(pod)["spec"]["imagePullSecrets"].empty() &&
+        !std::as_const(*account)["imagePullSecrets"].empty()) {
+      pod["spec"].set("imagePullSecrets", std::as_const(*account)["imagePullSecrets"]);
+    }
+    co_return api::Done{};
+  }
+
+ private:
+  base::Task<api::StoredObject> find(std::string namespace_name, std::string name) const {
+    for (int attempt = 1;; ++attempt) {
+      auto account = reader_.get("", "serviceaccounts", namespace_name, name);
+      const bool may_come = name == "default" && timers_ != nullptr;
+      if (!account.empty() || !may_come || attempt == kAccountAttemptsMax) co_return account;
+      auto sleeping = base::sleep(*timers_, kAccountRetryInterval, base::CancelToken());
+      (void)co_await std::move(sleeping);
+    }
+  }
+
+  static bool should_mount(const Json& pod, const Json& account) {
+    if (const Json* own = pod["spec"].find("automountServiceAccountToken")) {
+      return own->as_bool(true);
+    }
+    return account["automountServiceAccountToken"].as_bool(true);
+  }
+
+  void mount(Json& pod) const {
+    std::string volume;
+    for (const auto& existing : std::as_const(pod)["spec"]["volumes"].items()) {
+      auto name = existing["name"].as_string();
+      if (base::starts_with(name, kVolumePrefix)) volume = name;
+    }
+    const bool made = volume.empty();
+    if (made) volume = base::concat(kVolumePrefix, base::make_name_suffix(random_, 5));
+    bool needed = false;
+    for (std::string_view list : {"initContainers", "containers"}) {
+      Json* containers = pod["spec"].find(list);
+      if (containers == nullptr || !containers->is_array()) continue;
+      for (auto& container : containers->mutable_items()) {
+        if (!container.is_object() || mounts_account(container)) continue;
+        needed = true;
+        container["volumeMounts"].push_back(
+            Json::object({{"name", volume}, {"readOnly", true}, {"mountPath", kMountPath}}));
+      }
+    }
+    if (needed && made) pod["spec"]["volumes"].push_back(access_volume(volume));
+  }
+
+  const auth::ObjectReader& reader_;
+  base::Random& random_;
+  base::Timers* timers_;
+};
+
+}  // namespace
+
+std::unique_ptr<Plugin> make_service_account(const Options& options) {
+  return std::make_unique<ServiceAccount>(options);
+}
+
+}  // namespace skiff::admission

@@ -1,0 +1,18 @@
+// Every bound of authentication and authorization in one place.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace skiff::auth {
+
+inline constexpr std::size_t kTokenBytesMax = 16u << 10;
+// metav1 TokenRequest: ten minutes to 2^32 seconds.
+inline constexpr std::int64_t kTokenLifetimeSecondsMin = 600;
+inline constexpr std::int64_t kTokenLifetimeSecondsMax = std::int64_t{1} << 32;
+// Clocks of nodes and clients may be this far apart.
+inline constexpr std::int64_t kClockSkewSeconds = 10;
+// A pod that is gone vouches for its token for this long (upstream: one minute).
+inline constexpr std::int64_t kDeletedPodLeewaySeconds = 60;
+
+}  // namespace skiff::auth
