@@ -58,9 +58,16 @@ class Subscription {
     std::vector<ChangeRef> changes;  // those under the prefix, in order; may be empty
     Revision upto = 0;               // everything up to here has been seen
   };
-  // Waits for changes after the position. Returns at most `limit`. Errors: expired (fell behind
-  // the ring; list again), cancelled. With `wait_max` passed, an empty batch for a bookmark.
+  // Waits for changes after the position. Returns at most `limit`; what came meanwhile comes
+  // together. Errors: expired (fell behind the ring; list again), cancelled. An empty batch after
+  // nudge().
   virtual base::Task<base::Result<Batch>> next(std::size_t limit, base::CancelToken cancel) = 0;
+  // Lets the waiting (or the coming) next() return at once, with an empty batch when there is
+  // nothing: for a bookmark at `upto`, which also moves over changes under other prefixes. Changes
+  // under other prefixes wake nobody. Thread-safe.
+  virtual void nudge() = 0;
+  // What `upto` of an empty batch would be now. May be called while next() waits. Thread-safe.
+  virtual Revision position() const = 0;
 };
 
 struct HubOptions {
