@@ -1,0 +1,60 @@
+// Every limit and interval of the agent. Sources: the kubelet's defaults.
+#pragma once
+
+#include <skiff/base/clock.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace skiff::agent {
+
+using base::operator""s;
+using base::operator""ms;
+using base::operator""min;
+using base::operator""h;
+
+// Restarts of containers and retries of pulls.
+inline constexpr base::Duration kBackOffInitial = 10s;
+inline constexpr base::Duration kBackOffMax = 5min;
+// A container that ran this long starts again without back-off.
+inline constexpr base::Duration kBackOffReset = 10min;
+static_assert(kBackOffReset == 2 * kBackOffMax, "the kubelet forgets after twice the maximum");
+
+// Sandbox, network and volumes are tried again after this, doubling.
+inline constexpr base::Duration kPrepareRetryInitial = 500ms;
+inline constexpr base::Duration kPrepareRetryMax = 2min;
+// A container whose configuration is missing (a ConfigMap that is absent) is looked at again.
+inline constexpr base::Duration kConfigRetry = 10s;
+
+// Even with a grace period that is over a container gets this long between SIGTERM and SIGKILL.
+inline constexpr std::int64_t kGraceSecondsMin = 2;
+// After SIGKILL; then the runtime is asked once more.
+inline constexpr base::Duration kKillWait = 10s;
+inline constexpr std::int64_t kDefaultGraceSeconds = 30;
+
+inline constexpr std::size_t kTerminationMessageBytesMax = 4096;
+// FallbackToLogsOnError takes the end of the log: 80 lines or 2048 bytes.
+inline constexpr std::size_t kFallbackLogBytesMax = 2048;
+inline constexpr std::size_t kFallbackLogLinesMax = 80;
+static_assert(kFallbackLogBytesMax <= kTerminationMessageBytesMax);
+
+inline constexpr std::size_t kEnvBytesMax = 1u << 20;
+inline constexpr std::size_t kVolumePayloadBytesMax = 4u << 20;
+inline constexpr std::size_t kHookOutputBytesMax = 10u << 10;
+inline constexpr std::size_t kProbeBodyBytesMax = 10u << 10;
+
+inline constexpr base::Duration kLeaseRenewInterval = 10s;
+inline constexpr std::int64_t kLeaseSeconds = 40;
+static_assert(kLeaseSeconds * 1s >= 4 * kLeaseRenewInterval, "three renewals may be lost");
+inline constexpr base::Duration kNodeStatusCheckInterval = 10s;
+inline constexpr base::Duration kNodeStatusReportInterval = 5min;
+inline constexpr std::size_t kNodeImagesMax = 50;
+
+inline constexpr base::Duration kStatusRetryInitial = 200ms;
+inline constexpr base::Duration kStatusRetryMax = 30s;
+
+inline constexpr std::int64_t kTokenSecondsDefault = 3600;
+inline constexpr base::Duration kTokenRefreshAgeMax = 24h;
+inline constexpr base::Duration kTokenRetry = 10s;
+
+}  // namespace skiff::agent
