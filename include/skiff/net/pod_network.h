@@ -18,14 +18,14 @@ struct PodAddress {
 class PodNetwork {
  public:
   virtual ~PodNetwork() = default;
-  // Makes eth0 in the namespace with a /32, a link-local gateway and a default route, a host route,
-  // and brings lo up. Idempotent for one pod: the same address again. The address is on disk
-  // before it is used.
+  // Makes eth0 in the namespace with a /32, a link-local gateway, a default route, a host route,
+  // and brings lo up. Idempotent for one pod: the same address again. The allocation is in the
+  // runtime folder before it is used, so that it survives skiff but costs no write to a card.
   virtual base::Result<PodAddress> attach(const std::string& pod_uid,
                                           const std::string& network_namespace_path) = 0;
   // Removes link and route and frees the address; ok when there is nothing.
   virtual base::Status detach(const std::string& pod_uid) = 0;
-  // What is attached, from disk: for adoption and for cleaning up after pods that are gone.
+  // What is attached, from the allocations: for adoption and for cleaning up after pods that are gone.
   virtual std::vector<std::pair<std::string, PodAddress>> attached() = 0;
 };
 
