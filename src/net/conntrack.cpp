@@ -1,13 +1,14 @@
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
 #include "net/conntrack.h"
 
 #include "net/limits.h"
 
-#include <arpa/inet.h>
 #include <libmnl/libmnl.h>
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
-#include <netinet/in.h>
 
 #include <cerrno>
 #include <cstring>
@@ -45,20 +46,27 @@ int read_reply_tuple(const nlattr* attribute, void* data) {
   auto* flow = static_cast<Flow*>(data);
   switch (mnl_attr_get_type(attribute)) {
     case CTA_TUPLE_IP:
-      return mnl_attr_parse_nested(attribute, [](const nlattr* ip, void* d) -> int {
-        if (mnl_attr_get_type(ip) == CTA_IP_V4_SRC && mnl_attr_get_payload_len(ip) == 4)
-          static_cast<Flow*>(d)->reply_source = mnl_attr_get_u32(ip);
-        return MNL_CB_OK;
-      }, flow);
+      return mnl_attr_parse_nested(
+          attribute,
+          [](const nlattr* ip, void* d) -> int {
+            if (mnl_attr_get_type(ip) == CTA_IP_V4_SRC && mnl_attr_get_payload_len(ip) == 4)
+              static_cast<Flow*>(d)->reply_source = mnl_attr_get_u32(ip);
+            return MNL_CB_OK;
+          },
+          flow);
     case CTA_TUPLE_PROTO:
-      return mnl_attr_parse_nested(attribute, [](const nlattr* part, void* d) -> int {
-        auto* f = static_cast<Flow*>(d);
-        if (mnl_attr_get_type(part) == CTA_PROTO_NUM && mnl_attr_get_payload_len(part) == 1)
-          f->protocol = mnl_attr_get_u8(part);
-        if (mnl_attr_get_type(part) == CTA_PROTO_SRC_PORT && mnl_attr_get_payload_len(part) == 2)
-          f->reply_source_port = ntohs(mnl_attr_get_u16(part));
-        return MNL_CB_OK;
-      }, flow);
+      return mnl_attr_parse_nested(
+          attribute,
+          [](const nlattr* part, void* d) -> int {
+            auto* f = static_cast<Flow*>(d);
+            if (mnl_attr_get_type(part) == CTA_PROTO_NUM && mnl_attr_get_payload_len(part) == 1)
+              f->protocol = mnl_attr_get_u8(part);
+            if (mnl_attr_get_type(part) == CTA_PROTO_SRC_PORT &&
+                mnl_attr_get_payload_len(part) == 2)
+              f->reply_source_port = ntohs(mnl_attr_get_u16(part));
+            return MNL_CB_OK;
+          },
+          flow);
     default: return MNL_CB_OK;
   }
 }

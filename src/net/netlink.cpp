@@ -5,6 +5,7 @@
 #include <skiff/base/unique_fd.h>
 
 #include <fcntl.h>
+#include <net/if.h>
 #include <netlink/errno.h>
 #include <netlink/netlink.h>
 #include <netlink/route/addr.h>
@@ -153,9 +154,25 @@ base::Status RouteSocket::add_address(int link, const std::string& address, int 
                        base::concat("add address ", address));
 }
 
-base::Status RouteSocket::add_route(int link, const std::string& destination, int prefix_bits,
-                                    const std::string& gateway) {
+base::Status RouteSocket::delete_address(int link, const std::string& address, int prefix_bits) {
+  SKIFF_ASSIGN_OR_RETURN(NlAddrPtr local, parse_ip(address, prefix_bits));
+  AddrPtr entry(rtnl_addr_alloc());
+  rtnl_addr_set_ifindex(entry.get(), link);
+  rtnl_addr_set_local(entry.get(), local.get());
+  int error = rtnl_addr_delete(socket_.get(), entry.get(), 0);
+  if (error == -NLE_NOADDR || error == -NLE_OBJ_NOTFOUND) return base::Status::ok();
+  return done(error, base::concat("delete address ", address));
+}
+
+namespace {
+
+base::Result<RoutePtr> link_route(int link, const std::string& destination, int prefix_bits,
+                                  const std::string& gateway) {
   SKIFF_ASSIGN_OR_RETURN(NlAddrPtr target, parse_ip(destination, prefix_bits));
+  NlAddrPtr via;
+  if (!gateway.empty()) {
+    SKIFF_ASSIGN_OR_RETURN(via, parse_ip(gateway, 32));
+  }
   RoutePtr route(rtnl_route_alloc());
   rtnl_route_set_family(route.get(), AF_INET);
   rtnl_route_set_table(route.get(), RT_TABLE_MAIN);
@@ -164,18 +181,32 @@ base::Status RouteSocket::add_route(int link, const std::string& destination, in
   rtnl_route_set_dst(route.get(), target.get());
   rtnl_nexthop* hop = rtnl_route_nh_alloc();  // owned by the route once added
   rtnl_route_nh_set_ifindex(hop, link);
-  if (!gateway.empty()) {
-    auto via = parse_ip(gateway, 32);
-    if (!via) {
-      rtnl_route_nh_free(hop);
-      return via.status();
-    }
-    rtnl_route_nh_set_gateway(hop, via->get());
+  if (via) {
+    rtnl_route_nh_set_gateway(hop, via.get());
     rtnl_route_nh_set_flags(hop, RTNH_F_ONLINK);
   }
   rtnl_route_add_nexthop(route.get(), hop);
+  return route;
+}
+
+}  // namespace
+
+base::Status RouteSocket::add_route(int link, const std::string& destination, int prefix_bits,
+                                    const std::string& gateway, const std::string& source) {
+  SKIFF_ASSIGN_OR_RETURN(RoutePtr route, link_route(link, destination, prefix_bits, gateway));
+  if (!source.empty()) {
+    SKIFF_ASSIGN_OR_RETURN(NlAddrPtr preferred, parse_ip(source, 32));
+    rtnl_route_set_pref_src(route.get(), preferred.get());
+  }
   int error = rtnl_route_add(socket_.get(), route.get(), NLM_F_REPLACE);
   return done_or_there(error, base::concat("add a route to ", destination));
+}
+
+base::Status RouteSocket::delete_route(int link, const std::string& destination, int prefix_bits) {
+  SKIFF_ASSIGN_OR_RETURN(RoutePtr route, link_route(link, destination, prefix_bits, {}));
+  int error = rtnl_route_delete(socket_.get(), route.get(), 0);
+  if (error == -NLE_OBJ_NOTFOUND) return base::Status::ok();
+  return done(error, base::concat("delete the route to ", destination));
 }
 
 base::Status RouteSocket::add_permanent_neighbour(int link, const std::string& address,

@@ -32,9 +32,13 @@ class RouteSocket {
 
   // Addresses are dotted decimal. All are ok when the thing is there already.
   base::Status add_address(int link, const std::string& address, int prefix_bits);
-  // `gateway` empty: on the link itself. `destination` "0.0.0.0"/0 is the default route.
+  // `gateway` empty: on the link itself. `destination` "0.0.0.0"/0 is the default route. `source`
+  // (empty: the kernel's choice) is the address that local senders get.
   base::Status add_route(int link, const std::string& destination, int prefix_bits,
-                         const std::string& gateway);
+                         const std::string& gateway, const std::string& source = {});
+  // Ok when they are not there.
+  base::Status delete_address(int link, const std::string& address, int prefix_bits);
+  base::Status delete_route(int link, const std::string& destination, int prefix_bits);
   base::Status add_permanent_neighbour(int link, const std::string& address,
                                        const std::string& mac);
 

@@ -1,3 +1,6 @@
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
 #include "net/nft_batch.h"
 
 #include <skiff/base/strings.h>
@@ -88,9 +91,9 @@ void NftBatch::message(std::uint16_t type, std::uint16_t flags, Build build) {
     too_large_ = true;
     return;
   }
-  nlmsghdr* header = nftnl_nlmsg_build_hdr(buffer_->next(), type, NFPROTO_IPV4,
-                                           static_cast<std::uint16_t>(flags | NLM_F_ACK),
-                                           sequence_++);
+  nlmsghdr* header =
+      nftnl_nlmsg_build_hdr(buffer_->next(), type, NFPROTO_IPV4,
+                            static_cast<std::uint16_t>(flags | NLM_F_ACK), sequence_++);
   build(header);
   buffer_->take(header);
   ++messages_;
@@ -155,12 +158,11 @@ void NftBatch::add_set(const SetOptions& options) {
   nftnl_set_set_u32(set.get(), NFTNL_SET_KEY_LEN, options.key_bytes);
   if (options.is_map) {
     nftnl_set_set_u32(set.get(), NFTNL_SET_DATA_TYPE, options.data_type);
-    nftnl_set_set_u32(set.get(), NFTNL_SET_DATA_LEN,
-                      options.data_type == kTypeVerdict ? sizeof(std::uint32_t)
-                                                        : options.data_bytes);
+    nftnl_set_set_u32(
+        set.get(), NFTNL_SET_DATA_LEN,
+        options.data_type == kTypeVerdict ? sizeof(std::uint32_t) : options.data_bytes);
   }
-  if (options.timeout_ms > 0)
-    nftnl_set_set_u64(set.get(), NFTNL_SET_TIMEOUT, options.timeout_ms);
+  if (options.timeout_ms > 0) nftnl_set_set_u64(set.get(), NFTNL_SET_TIMEOUT, options.timeout_ms);
   message(NFT_MSG_NEWSET, NLM_F_CREATE,
           [&](nlmsghdr* header) { nftnl_set_nlmsg_build_payload(header, set.get()); });
 }
@@ -198,9 +200,8 @@ void NftBatch::elements(std::uint16_t type, const std::string& name, std::uint32
       nftnl_set_elem_add(set.get(), added);
     }
     const std::uint16_t flags = type == NFT_MSG_NEWSETELEM ? NLM_F_CREATE : 0;
-    message(type, flags, [&](nlmsghdr* header) {
-      nftnl_set_elems_nlmsg_build_payload(header, set.get());
-    });
+    message(type, flags,
+            [&](nlmsghdr* header) { nftnl_set_elems_nlmsg_build_payload(header, set.get()); });
   }
 }
 

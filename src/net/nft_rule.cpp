@@ -1,10 +1,12 @@
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
 #include "net/nft_batch.h"
 
 #include <libnftnl/expr.h>
 #include <libnftnl/rule.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
-#include <netinet/in.h>
 
 #include <algorithm>
 #include <utility>
@@ -41,7 +43,8 @@ nftnl_expr* compare(std::uint32_t operation, Register reg, std::string_view byte
   nftnl_expr* e = make("cmp");
   nftnl_expr_set_u32(e, NFTNL_EXPR_CMP_SREG, number(reg));
   nftnl_expr_set_u32(e, NFTNL_EXPR_CMP_OP, operation);
-  nftnl_expr_set_data(e, NFTNL_EXPR_CMP_DATA, bytes.data(), static_cast<std::uint32_t>(bytes.size()));
+  nftnl_expr_set_data(e, NFTNL_EXPR_CMP_DATA, bytes.data(),
+                      static_cast<std::uint32_t>(bytes.size()));
   return e;
 }
 
@@ -119,7 +122,8 @@ RuleBuilder& RuleBuilder::load_destination_kind(Register to) {
 RuleBuilder& RuleBuilder::load_value(Register to, std::string_view bytes) {
   nftnl_expr* e = make("immediate");
   nftnl_expr_set_u32(e, NFTNL_EXPR_IMM_DREG, number(to));
-  nftnl_expr_set_data(e, NFTNL_EXPR_IMM_DATA, bytes.data(), static_cast<std::uint32_t>(bytes.size()));
+  nftnl_expr_set_data(e, NFTNL_EXPR_IMM_DATA, bytes.data(),
+                      static_cast<std::uint32_t>(bytes.size()));
   return add(e);
 }
 
@@ -141,8 +145,7 @@ RuleBuilder& RuleBuilder::match_equal(Register reg, std::string_view bytes) {
 RuleBuilder& RuleBuilder::match_not_equal(Register reg, std::string_view bytes) {
   return add(compare(NFT_CMP_NEQ, reg, bytes));
 }
-RuleBuilder& RuleBuilder::match_in_set(const std::string& set, std::uint32_t set_id,
-                                       Register key) {
+RuleBuilder& RuleBuilder::match_in_set(const std::string& set, std::uint32_t set_id, Register key) {
   return add(lookup(set, set_id, key));
 }
 RuleBuilder& RuleBuilder::look_up(const std::string& map, std::uint32_t map_id, Register key,
@@ -158,8 +161,8 @@ RuleBuilder& RuleBuilder::look_up_verdict(const std::string& map, std::uint32_t 
   return add(e);
 }
 
-RuleBuilder& RuleBuilder::refresh_in_set(const std::string& set, std::uint32_t set_id,
-                                         Register key, std::uint64_t timeout_ms) {
+RuleBuilder& RuleBuilder::refresh_in_set(const std::string& set, std::uint32_t set_id, Register key,
+                                         std::uint64_t timeout_ms) {
   nftnl_expr* e = make("dynset");
   nftnl_expr_set_str(e, NFTNL_EXPR_DYNSET_SET_NAME, set.c_str());
   if (set_id != 0) nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_SET_ID, set_id);

@@ -1,6 +1,6 @@
-#include <skiff/net/packet_rules.h>
 #include <skiff/base/log.h>
 #include <skiff/base/strings.h>
+#include <skiff/net/packet_rules.h>
 
 #include "net/conntrack.h"
 #include "net/rule_plan.h"
@@ -22,7 +22,8 @@ std::set<std::string> endpoint_addresses(const RuleSet& rules) {
   return addresses;
 }
 
-std::vector<std::string> difference(const std::set<std::string>& a, const std::set<std::string>& b) {
+std::vector<std::string> difference(const std::set<std::string>& a,
+                                    const std::set<std::string>& b) {
   std::vector<std::string> only_a;
   std::set_difference(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(only_a));
   return only_a;
@@ -78,7 +79,7 @@ class NftablesRules final : public PacketRules {
 
   base::Status apply_changes(const RuleSet& rules, const RuleChanges& changes) const {
     NftBatch batch(table_);
-    for (const auto* service : changes.removed) remove_service(batch, *service);
+    for (const auto& [rule, successor] : changes.removed) remove_service(batch, *rule, successor);
     std::uint32_t next_set_id = kFirstAnonymous;
     for (const auto* service : changes.added) add_service(batch, *service, next_set_id);
     auto before = endpoint_addresses(*applied_), after = endpoint_addresses(rules);
@@ -97,7 +98,8 @@ class NftablesRules final : public PacketRules {
 
 base::Result<std::unique_ptr<PacketRules>> make_nftables_rules(const std::string& table_name) {
   if (table_name.empty() || table_name.size() > 31)
-    return base::invalid_argument(base::concat("bad nftables table name ", base::quote(table_name)));
+    return base::invalid_argument(
+        base::concat("bad nftables table name ", base::quote(table_name)));
   auto rules = std::make_unique<NftablesRules>(table_name);
   // Asks the kernel once, so that a host without nftables is told at start.
   NftBatch probe(table_name);

@@ -31,12 +31,12 @@ RuleChanges plan_rule_changes(const std::vector<ServiceRule>& before,
     const ServiceRule* old_rule = found->second;
     old_rules.erase(found);
     if (*old_rule == rule) continue;
-    changes.removed.push_back(old_rule);
+    changes.removed.push_back({old_rule, &rule});
     changes.added.push_back(&rule);
     lose(*old_rule, &rule);
   }
   for (const auto& [key, rule] : old_rules) {
-    changes.removed.push_back(rule);
+    changes.removed.push_back({rule, nullptr});
     lose(*rule, nullptr);
   }
   return changes;

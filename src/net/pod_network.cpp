@@ -1,7 +1,7 @@
-#include <skiff/net/pod_network.h>
 #include <skiff/base/log.h>
 #include <skiff/base/strings.h>
 #include <skiff/base/unique_fd.h>
+#include <skiff/net/pod_network.h>
 #include <skiff/sys/files.h>
 
 #include "net/address_pool.h"
@@ -93,8 +93,8 @@ class RoutedPodNetwork final : public PodNetwork {
     base::UniqueFd pod_namespace(::open(network_namespace_path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!pod_namespace)
       return base::errno_status(errno, base::concat("open ", network_namespace_path));
-    auto made = host.add_veth(address.interface_name, kHostMac, kPodInterface, mac,
-                              pod_namespace.get());
+    auto made =
+        host.add_veth(address.interface_name, kHostMac, kPodInterface, mac, pod_namespace.get());
     if (!made && made.code() != base::Code::already_exists) return made;
     SKIFF_RETURN_IF_ERROR(configure_pod(address, network_namespace_path));
     SKIFF_RETURN_IF_ERROR(host.set_up(address.interface_name));
@@ -121,14 +121,33 @@ class RoutedPodNetwork final : public PodNetwork {
 
 }  // namespace
 
+base::Status prepare_host(const HostNetworkOptions& options) {
+  SKIFF_ASSIGN_OR_RETURN(Ipv4Network services, parse_ipv4_network(options.service_cidr));
+  SKIFF_ASSIGN_OR_RETURN(RouteSocket host, RouteSocket::open());
+  SKIFF_ASSIGN_OR_RETURN(int loopback, host.link_index("lo"));
+  SKIFF_RETURN_IF_ERROR(host.add_route(loopback, format_ipv4(services.address),
+                                       services.prefix_bits, {}, options.node_ip));
+  if (options.cluster_dns.empty()) return base::Status::ok();
+  return host.add_address(loopback, options.cluster_dns, 32);
+}
+
+base::Status release_host(const HostNetworkOptions& options) {
+  SKIFF_ASSIGN_OR_RETURN(Ipv4Network services, parse_ipv4_network(options.service_cidr));
+  SKIFF_ASSIGN_OR_RETURN(RouteSocket host, RouteSocket::open());
+  SKIFF_ASSIGN_OR_RETURN(int loopback, host.link_index("lo"));
+  SKIFF_RETURN_IF_ERROR(
+      host.delete_route(loopback, format_ipv4(services.address), services.prefix_bits));
+  if (options.cluster_dns.empty()) return base::Status::ok();
+  return host.delete_address(loopback, options.cluster_dns, 32);
+}
+
 base::Result<std::unique_ptr<PodNetwork>> make_pod_network(const PodNetworkOptions& options) {
   SKIFF_ASSIGN_OR_RETURN(Ipv4Network network, parse_ipv4_network(options.pod_cidr));
   SKIFF_ASSIGN_OR_RETURN(AddressPool pool,
                          AddressPool::open(base::concat(options.runtime_dir, "/network"), network));
   auto forwarding = sys::write_control_file("/proc/sys/net/ipv4/ip_forward", "1");
   if (!forwarding) return forwarding.with_context("let this host forward packets between pods");
-  return std::unique_ptr<PodNetwork>(
-      std::make_unique<RoutedPodNetwork>(options, std::move(pool)));
+  return std::unique_ptr<PodNetwork>(std::make_unique<RoutedPodNetwork>(options, std::move(pool)));
 }
 
 }  // namespace skiff::net

@@ -9,8 +9,12 @@
 namespace skiff::net {
 
 struct RuleChanges {
-  std::vector<const ServiceRule*> removed;  // of the old set; changed ones are in both lists
-  std::vector<const ServiceRule*> added;    // of the new set
+  struct Removed {
+    const ServiceRule* rule = nullptr;       // of the old set
+    const ServiceRule* successor = nullptr;  // of the new set when it changed, then also in `added`
+  };
+  std::vector<Removed> removed;
+  std::vector<const ServiceRule*> added;  // of the new set
   std::vector<RuleEndpoint> lost_udp_endpoints;
 };
 // Rules are matched by name and protocol. Views into both sets.

@@ -1,12 +1,14 @@
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
 #include "net/service_rules.h"
 
 #include <skiff/base/strings.h>
 
-#include <arpa/inet.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_common.h>
-#include <netinet/in.h>
 
+#include <algorithm>
 #include <cstring>
 
 namespace skiff::net {
@@ -94,8 +96,8 @@ Elements elements_of(const ServiceRule& rule) {
   if (!rule.cluster_ip.empty()) add_port(rule.cluster_ip, service_chain(rule));
   for (const auto& address : rule.external_ips) add_port(address, external_chain(rule));
   if (rule.node_port != 0) {
-    SetElement element{node_port_key(rule.protocol, rule.node_port), {},
-                       served ? external_chain(rule) : ""};
+    SetElement element{
+        node_port_key(rule.protocol, rule.node_port), {}, served ? external_chain(rule) : ""};
     (served ? elements.node_ports : elements.empty_node_ports).push_back(std::move(element));
   }
   return elements;
@@ -108,8 +110,7 @@ RuleBuilder& load_port_key(RuleBuilder& rule) {
 }
 
 std::string table_network_mask(int prefix_bits) {
-  return raw(static_cast<std::uint32_t>(
-      htonl(prefix_bits == 0 ? 0 : ~0u << (32 - prefix_bits))));
+  return raw(static_cast<std::uint32_t>(htonl(prefix_bits == 0 ? 0 : ~0u << (32 - prefix_bits))));
 }
 
 struct NetworkBytes {
@@ -132,7 +133,9 @@ void add_postrouting(NftBatch& batch, const RuleSet& rules) {
   const std::string& table = batch.table();
   RuleBuilder marked(table, kPostroutingChain);
   std::string mark = raw(kMasqueradeMark);
-  marked.load_mark(Register::r0).mask(Register::r0, mark, kZero).match_not_equal(Register::r0, kZero);
+  marked.load_mark(Register::r0)
+      .mask(Register::r0, mark, kZero)
+      .match_not_equal(Register::r0, kZero);
   marked.masquerade().comment("from outside to a Service");
   batch.add_rule(marked);
 
@@ -217,8 +220,8 @@ void add_random_endpoint(NftBatch& batch, const ServiceRule& rule, std::uint32_t
         .load_value(Register::r3, port_bytes(only.port).substr(0, 2));
   } else {
     std::uint32_t id = next_set_id++;
-    SetOptions map{"__map%d", id, kTypeInteger, 4, concat_types(kTypeIpv4, kTypePort),
-                   kEndpointBytes, true, true, 0};
+    SetOptions map{"__map%d",      id,   kTypeInteger, 4, concat_types(kTypeIpv4, kTypePort),
+                   kEndpointBytes, true, true,         0};
     batch.add_set(map);
     std::vector<SetElement> elements;
     for (std::uint32_t i = 0; i < count; ++i)
@@ -284,7 +287,8 @@ void add_frame(NftBatch& batch, const RuleSet& rules) {
                  true, false, 0});
   batch.add_set({kNodePortsMap, kNodePorts, concat_types(kTypeProtocol, kTypePort),
                  kNodePortKeyBytes, kTypeVerdict, 0, true, false, 0});
-  batch.add_set({kHairpinSet, kHairpin, concat_types(kTypeIpv4, kTypeIpv4), 8, 0, 0, false, false, 0});
+  batch.add_set(
+      {kHairpinSet, kHairpin, concat_types(kTypeIpv4, kTypeIpv4), 8, 0, 0, false, false, 0});
   batch.add_set({kEmptyPortsSet, kEmptyPorts, kPortKeyType, kPortKeyBytes, 0, 0, false, false, 0});
   batch.add_set({kEmptyNodePortsSet, kEmptyNodePorts, concat_types(kTypeProtocol, kTypePort),
                  kNodePortKeyBytes, 0, 0, false, false, 0});
@@ -316,7 +320,16 @@ void add_service(NftBatch& batch, const ServiceRule& rule, std::uint32_t& next_s
   batch.add_elements(kEmptyNodePortsSet, 0, elements.empty_node_ports);
 }
 
-void remove_service(NftBatch& batch, const ServiceRule& rule) {
+namespace {
+bool keeps_affinity(const ServiceRule* successor, const ServiceRule& rule,
+                    const RuleEndpoint& endpoint) {
+  return successor != nullptr && successor->affinity_seconds == rule.affinity_seconds &&
+         std::find(successor->endpoints.begin(), successor->endpoints.end(), endpoint) !=
+             successor->endpoints.end();
+}
+}  // namespace
+
+void remove_service(NftBatch& batch, const ServiceRule& rule, const ServiceRule* successor) {
   Elements elements = elements_of(rule);
   for (auto* list : {&elements.service_ports, &elements.node_ports})
     for (auto& element : *list) element.chain.clear();
@@ -331,7 +344,8 @@ void remove_service(NftBatch& batch, const ServiceRule& rule) {
     for (const auto& endpoint : rule.endpoints) {
       batch.flush_chain(endpoint_chain(rule, endpoint));
       batch.delete_chain(endpoint_chain(rule, endpoint));
-      batch.delete_set(affinity_set(rule, endpoint));
+      if (!keeps_affinity(successor, rule, endpoint))
+        batch.delete_set(affinity_set(rule, endpoint));
     }
   batch.delete_chain(external_chain(rule));
   batch.delete_chain(service_chain(rule));

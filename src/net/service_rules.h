@@ -19,7 +19,12 @@ namespace skiff::net {
 
 // Ids of the named sets; those of anonymous ones follow.
 enum SetId : std::uint32_t {
-  kServicePorts = 1, kNodePorts, kHairpin, kEmptyPorts, kEmptyNodePorts, kFirstAnonymous,
+  kServicePorts = 1,
+  kNodePorts,
+  kHairpin,
+  kEmptyPorts,
+  kEmptyNodePorts,
+  kFirstAnonymous,
 };
 
 // The table, its base chains, named sets and the rules that every cluster has.
@@ -27,7 +32,9 @@ void add_frame(NftBatch& batch, const RuleSet& rules);
 // `next_set_id` counts the batch's sets.
 void add_service(NftBatch& batch, const ServiceRule& rule, std::uint32_t& next_set_id);
 // Elements first, then chains: nothing may point at a chain that goes.
-void remove_service(NftBatch& batch, const ServiceRule& rule);
+// `successor` (may be null) is what replaces the rule in the same batch: clients that are bound to
+// an endpoint which it keeps stay bound.
+void remove_service(NftBatch& batch, const ServiceRule& rule, const ServiceRule* successor);
 void add_hairpins(NftBatch& batch, const std::vector<std::string>& addresses);
 void remove_hairpins(NftBatch& batch, const std::vector<std::string>& addresses);
 

@@ -25,15 +25,27 @@ class PodNetwork {
                                           const std::string& network_namespace_path) = 0;
   // Removes link and route and frees the address; ok when there is nothing.
   virtual base::Status detach(const std::string& pod_uid) = 0;
-  // What is attached, from the allocations: for adoption and for cleaning up after pods that are gone.
+  // What is attached, from the allocations: for adoption and for cleaning up after pods that are
+  // gone.
   virtual std::vector<std::pair<std::string, PodAddress>> attached() = 0;
 };
 
 struct PodNetworkOptions {
-  std::string data_dir;     // allocations
+  std::string runtime_dir;  // allocations: <runtime-dir>/network
   std::string pod_cidr;     // of this node, "10.42.0.0/24"
   std::string link_prefix;  // of host interfaces and rule tables, derived from the cgroup parent
 };
+// Service addresses as this host's own processes reach them: a route for the whole network (there
+// may be no default route), and the cluster's DNS address on lo. Idempotent. Blocks.
+struct HostNetworkOptions {
+  std::string service_cidr;
+  std::string node_ip;
+  std::string cluster_dns;  // empty: none
+};
+base::Status prepare_host(const HostNetworkOptions& options);
+// Takes away what prepare_host() made.
+base::Status release_host(const HostNetworkOptions& options);
+
 base::Result<std::unique_ptr<PodNetwork>> make_pod_network(const PodNetworkOptions& options);
 
 }  // namespace skiff::net
