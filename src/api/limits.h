@@ -1,4 +1,4 @@
-// Every limit of the module's rules and patches.
+// Every limit of the module.
 #pragma once
 
 #include <cstddef>
@@ -10,5 +10,10 @@ inline constexpr std::size_t kStoredBytesMax = 32u << 20;
 inline constexpr std::size_t kStoredDepthMax = 640;
 inline constexpr std::size_t kStoredValuesMax = 4'000'000;
 static_assert(kStoredBytesMax > (3u << 20), "what a request may send must be readable again");
+
+// Unknown fields that are named for one object.
+inline constexpr std::size_t kUnknownFieldsMax = 100;
+// Nested messages of a protobuf body.
+inline constexpr std::size_t kProtobufDepthMax = 128;
 
 }  // namespace skiff::api
