@@ -35,6 +35,7 @@ const SubresourceInfo* find_subresource(const ResourceInfo& resource, std::strin
 }
 
 const TypeInfo* find_type(std::string_view group, std::string_view version, std::string_view kind) {
+  if (kind.empty()) return nullptr;
   const bool common = is_common_kind(kind);
   for (const TypeInfo& type : all_types()) {
     if (type.kind != kind) continue;

@@ -59,7 +59,8 @@ class MessageReader {
   base::Status count_value() {
     if (++values_ > codec::JsonLimits{}.values_max)
       return {base::Code::too_large, "protobuf message has too many values"};
-    if (depth_ > kProtobufDepthMax) return {base::Code::too_large, "protobuf message nests too deeply"};
+    if (depth_ > kProtobufDepthMax)
+      return {base::Code::too_large, "protobuf message nests too deeply"};
     return base::Status::ok();
   }
 

@@ -61,6 +61,7 @@ TEST_CASE("bodies that are no resources have types") {
   CHECK(find_type("apps", "v1", "DeleteOptions") == find_type("", "v1", "DeleteOptions"));
   CHECK(find_type("apps", "v1", "DaemonSet") != nullptr);
   CHECK(find_type("apps", "v1", "Nothing") == nullptr);
+  CHECK(find_type("", "", "") == nullptr);
 }
 
 TEST_CASE("fields carry what patches, protobuf and defaults need") {

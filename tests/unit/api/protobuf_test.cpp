@@ -68,8 +68,7 @@ TEST_CASE("every recorded object reads and writes as upstream's protobuf") {
     const ApiVersion version = split_api_version((*expected)["apiVersion"].as_string());
     const TypeInfo* type =
         find_type(version.group, version.version, (*expected)["kind"].as_string());
-    // Watch events travel without an envelope of their own.
-    if (type == nullptr || type->kind == "WatchEvent") continue;
+    if (type == nullptr) continue;  // and watch events, which name no kind
     INFO(name);
     auto read = decode_protobuf(*bytes);
     INFO(read.status().message());
