@@ -1,0 +1,54 @@
+// Keys, certificates and signing requests as PEM text. ECDSA P-256 everywhere. All functions are
+// thread-safe; they compute, and never block.
+#pragma once
+
+#include <skiff/base/clock.h>
+#include <skiff/base/result.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace skiff::pki {
+
+// A new private key, PKCS #8 PEM.
+base::Result<std::string> make_private_key();
+// The public half of a private key, SubjectPublicKeyInfo PEM.
+base::Result<std::string> public_key_of(std::string_view private_key_pem);
+
+struct Subject {
+  std::string common_name;
+  std::vector<std::string> organizations;
+};
+
+// What a certificate or a signing request says of its owner.
+struct Identity {
+  Subject subject;
+  std::vector<std::string> dns_names;
+  std::vector<std::string> ip_addresses;
+};
+
+struct CertificateInfo {
+  Identity identity;
+  std::string issuer_common_name;
+  base::WallTime not_before, not_after;
+  bool is_authority = false, for_client = false, for_server = false;
+  std::string fingerprint;             // sha256 of the DER, lower-case hex
+  std::string public_key_fingerprint;  // sha256 of the SubjectPublicKeyInfo, lower-case hex
+};
+// Reads the first certificate of a PEM text. Errors: invalid_argument.
+base::Result<CertificateInfo> inspect_certificate(std::string_view certificate_pem);
+// Whether the certificate holds the public half of the key.
+base::Result<bool> certificate_matches_key(std::string_view certificate_pem,
+                                           std::string_view private_key_pem);
+// Signed by one of the authorities (PEM, several) and valid at `now`.
+base::Status verify_certificate(std::string_view certificate_pem, std::string_view authorities_pem,
+                                base::WallTime now);
+
+// PKCS #10. The identity goes into subject and subjectAltName.
+base::Result<std::string> make_signing_request(const Identity& identity,
+                                               std::string_view private_key_pem);
+// Checks the request's own signature. Errors: invalid_argument.
+base::Result<Identity> inspect_signing_request(std::string_view request_pem);
+
+}  // namespace skiff::pki

@@ -1,0 +1,154 @@
+#include <skiff/pki/certificate.h>
+
+#include "pki/identity.h"
+
+#include <openssl/pem.h>
+
+#include <ctime>
+
+namespace skiff::pki {
+
+namespace {
+
+base::WallTime wall_time(const ASN1_TIME* time) {
+  std::tm utc{};
+  if (ASN1_TIME_to_tm(time, &utc) != 1) return {};
+  return base::WallTime::from_unix_seconds(timegm(&utc));
+}
+
+std::string digest_hex(const unsigned char* bytes, std::size_t size) {
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned digest_size = 0;
+  EVP_Digest(bytes, size, digest, &digest_size, EVP_sha256(), nullptr);
+  return hex(digest, digest_size);
+}
+
+std::string key_fingerprint(X509* certificate) {
+  unsigned char* der = nullptr;
+  int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
+  if (size <= 0) return {};
+  std::string text = digest_hex(der, static_cast<std::size_t>(size));
+  OPENSSL_free(der);
+  return text;
+}
+
+std::string certificate_fingerprint(X509* certificate) {
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned size = 0;
+  if (X509_digest(certificate, EVP_sha256(), digest, &size) != 1) return {};
+  return hex(digest, size);
+}
+
+using Store = std::unique_ptr<X509_STORE, OpensslFree<X509_STORE, X509_STORE_free>>;
+using StoreContext =
+    std::unique_ptr<X509_STORE_CTX, OpensslFree<X509_STORE_CTX, X509_STORE_CTX_free>>;
+
+base::Result<Store> make_store(std::string_view authorities_pem) {
+  Store store(X509_STORE_new());
+  Bio bio = read_bio(authorities_pem);
+  int count = 0;
+  for (;;) {
+    Certificate authority(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
+    if (!authority) break;
+    X509_STORE_add_cert(store.get(), authority.get());
+    ++count;
+  }
+  if (count == 0) return openssl_status(base::Code::invalid_argument, "no authority in PEM form");
+  return store;
+}
+
+}  // namespace
+
+base::Result<std::string> make_private_key() {
+  SKIFF_ASSIGN_OR_RETURN(Key key, generate_key());
+  return write_private_key(key.get());
+}
+
+base::Result<std::string> public_key_of(std::string_view private_key_pem) {
+  SKIFF_ASSIGN_OR_RETURN(Key key, read_private_key(private_key_pem));
+  Bio bio(BIO_new(BIO_s_mem()));
+  if (PEM_write_bio_PUBKEY(bio.get(), key.get()) != 1)
+    return openssl_status(base::Code::internal, "write a public key");
+  return bio_text(bio.get());
+}
+
+base::Result<CertificateInfo> inspect_certificate(std::string_view certificate_pem) {
+  SKIFF_ASSIGN_OR_RETURN(Certificate certificate, read_certificate(certificate_pem));
+  CertificateInfo info;
+  info.identity.subject = read_subject(X509_get_subject_name(certificate.get()));
+  info.issuer_common_name = read_subject(X509_get_issuer_name(certificate.get())).common_name;
+  AlternativeNames names(static_cast<GENERAL_NAMES*>(
+      X509_get_ext_d2i(certificate.get(), NID_subject_alt_name, nullptr, nullptr)));
+  SKIFF_RETURN_IF_ERROR(read_alternative_names(names.get(), info.identity));
+  info.not_before = wall_time(X509_get0_notBefore(certificate.get()));
+  info.not_after = wall_time(X509_get0_notAfter(certificate.get()));
+  info.is_authority = X509_check_ca(certificate.get()) == 1;
+  std::uint32_t usage = X509_get_extended_key_usage(certificate.get());
+  bool has_usage = (X509_get_extension_flags(certificate.get()) & EXFLAG_XKUSAGE) != 0;
+  info.for_client = has_usage && (usage & XKU_SSL_CLIENT) != 0;
+  info.for_server = has_usage && (usage & XKU_SSL_SERVER) != 0;
+  info.fingerprint = certificate_fingerprint(certificate.get());
+  info.public_key_fingerprint = key_fingerprint(certificate.get());
+  return info;
+}
+
+base::Result<bool> certificate_matches_key(std::string_view certificate_pem,
+                                           std::string_view private_key_pem) {
+  SKIFF_ASSIGN_OR_RETURN(Certificate certificate, read_certificate(certificate_pem));
+  SKIFF_ASSIGN_OR_RETURN(Key key, read_private_key(private_key_pem));
+  return EVP_PKEY_eq(X509_get0_pubkey(certificate.get()), key.get()) == 1;
+}
+
+base::Status verify_certificate(std::string_view certificate_pem, std::string_view authorities_pem,
+                                base::WallTime now) {
+  SKIFF_ASSIGN_OR_RETURN(Certificate certificate, read_certificate(certificate_pem));
+  SKIFF_ASSIGN_OR_RETURN(Store store, make_store(authorities_pem));
+  StoreContext context(X509_STORE_CTX_new());
+  X509_STORE_CTX_init(context.get(), store.get(), certificate.get(), nullptr);
+  X509_STORE_CTX_set_time(context.get(), 0, static_cast<std::time_t>(now.unix_seconds()));
+  if (X509_verify_cert(context.get()) == 1) return base::Status::ok();
+  int error = X509_STORE_CTX_get_error(context.get());
+  return base::Status(base::Code::unauthenticated,
+                      std::string("certificate: ") + X509_verify_cert_error_string(error));
+}
+
+base::Result<std::string> make_signing_request(const Identity& identity,
+                                               std::string_view private_key_pem) {
+  SKIFF_ASSIGN_OR_RETURN(Key key, read_private_key(private_key_pem));
+  SigningRequest request(X509_REQ_new());
+  SKIFF_RETURN_IF_ERROR(write_subject(X509_REQ_get_subject_name(request.get()), identity.subject));
+  X509_REQ_set_pubkey(request.get(), key.get());
+  SKIFF_ASSIGN_OR_RETURN(AlternativeNames names, make_alternative_names(identity));
+  if (names) {
+    STACK_OF(X509_EXTENSION)* extensions = nullptr;
+    X509V3_add1_i2d(&extensions, NID_subject_alt_name, names.get(), 0, X509V3_ADD_DEFAULT);
+    X509_REQ_add_extensions(request.get(), extensions);
+    sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
+  }
+  if (X509_REQ_sign(request.get(), key.get(), EVP_sha256()) == 0)
+    return openssl_status(base::Code::internal, "sign a request");
+  Bio bio(BIO_new(BIO_s_mem()));
+  PEM_write_bio_X509_REQ(bio.get(), request.get());
+  return bio_text(bio.get());
+}
+
+base::Result<Identity> inspect_signing_request(std::string_view request_pem) {
+  Bio bio = read_bio(request_pem);
+  SigningRequest request(PEM_read_bio_X509_REQ(bio.get(), nullptr, nullptr, nullptr));
+  if (!request)
+    return openssl_status(base::Code::invalid_argument, "not a signing request in PEM form");
+  EVP_PKEY* key = X509_REQ_get0_pubkey(request.get());
+  if (key == nullptr || X509_REQ_verify(request.get(), key) != 1)
+    return openssl_status(base::Code::invalid_argument,
+                          "the signing request is not signed with its own key");
+  Identity identity;
+  identity.subject = read_subject(X509_REQ_get_subject_name(request.get()));
+  STACK_OF(X509_EXTENSION)* extensions = X509_REQ_get_extensions(request.get());
+  AlternativeNames names(static_cast<GENERAL_NAMES*>(
+      X509V3_get_d2i(extensions, NID_subject_alt_name, nullptr, nullptr)));
+  sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
+  SKIFF_RETURN_IF_ERROR(read_alternative_names(names.get(), identity));
+  return identity;
+}
+
+}  // namespace skiff::pki
