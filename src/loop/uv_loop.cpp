@@ -24,8 +24,7 @@ base::Status UvLoop::open() {
   uv_timer_init(&loop_, &timer_);
   uv_prepare_init(&loop_, &prepare_);
   uv_prepare_start(&prepare_, [](uv_prepare_t* handle) {
-    auto* self = static_cast<UvLoop*>(handle->loop->data);
-    if (self->end_of_turn_) self->end_of_turn_();
+    static_cast<UvLoop*>(handle->loop->data)->run_turn_hooks();
   });
   return base::Status::ok();
 }
@@ -49,6 +48,41 @@ UvLoop::~UvLoop() {
       nullptr);
   uv_run(&loop_, UV_RUN_DEFAULT);
   uv_loop_close(&loop_);
+}
+
+struct TurnHookState {
+  base::UniqueFunction<void()> hook;
+  bool removed = false;
+};
+
+namespace {
+
+class UvTurnHook final : public TurnHook {
+ public:
+  explicit UvTurnHook(std::shared_ptr<TurnHookState> state) : state_(std::move(state)) {}
+  ~UvTurnHook() override { state_->removed = true; }
+
+ private:
+  std::shared_ptr<TurnHookState> state_;
+};
+
+}  // namespace
+
+std::unique_ptr<TurnHook> UvLoop::at_end_of_turn(base::UniqueFunction<void()> hook) {
+  auto state = std::make_shared<TurnHookState>();
+  state->hook = std::move(hook);
+  turn_hooks_.push_back(state);
+  return std::make_unique<UvTurnHook>(std::move(state));
+}
+
+void UvLoop::run_turn_hooks() {
+  bool some_removed = false;
+  for (std::size_t i = 0; i < turn_hooks_.size(); ++i) {
+    auto state = turn_hooks_[i];
+    if (!state->removed) state->hook();
+    some_removed = some_removed || state->removed;
+  }
+  if (some_removed) std::erase_if(turn_hooks_, [](const auto& state) { return state->removed; });
 }
 
 void UvLoop::wake() { uv_async_send(&wake_); }

@@ -14,6 +14,8 @@
 
 namespace skiff::loop {
 
+struct TurnHookState;
+
 class UvLoop final : public Loop {
  public:
   explicit UvLoop(std::string name) : name_(std::move(name)) {}
@@ -29,15 +31,14 @@ class UvLoop final : public Loop {
   base::Result<std::unique_ptr<FdWatch>> watch_fd(int fd, Ready interest,
                                                   FdCallback callback) override;
   bool is_current() const noexcept override { return thread_.load() == std::this_thread::get_id(); }
-  void set_end_of_turn(base::UniqueFunction<void()> hook) override {
-    end_of_turn_ = std::move(hook);
-  }
+  std::unique_ptr<TurnHook> at_end_of_turn(base::UniqueFunction<void()> hook) override;
 
   uv_loop_t* uv() { return &loop_; }
 
  private:
   void on_wake();
   void run_jobs();
+  void run_turn_hooks();
   void on_timer();
   void arm_timer();  // loop thread
   void wake();
@@ -50,7 +51,7 @@ class UvLoop final : public Loop {
   uv_prepare_t prepare_{};
   std::atomic<std::thread::id> thread_{};
   std::atomic<bool> stop_ = false;
-  base::UniqueFunction<void()> end_of_turn_;  // loop thread
+  std::vector<std::shared_ptr<TurnHookState>> turn_hooks_;  // loop thread
 
   std::mutex mutex_;
   std::vector<base::Job> jobs_;  // under mutex_

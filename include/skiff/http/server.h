@@ -32,6 +32,7 @@ struct ServerOptions {
   std::size_t head_bytes_max = 64u << 10;
   std::size_t connections_max = 4096;
   std::size_t connections_per_client_max = 1024;
+  bool share_port = false;  // servers on several loops of this process listen on one port
 };
 
 struct ServerCounters {
@@ -40,7 +41,8 @@ struct ServerCounters {
   std::uint64_t rejected = 0;  // malformed, over a limit, timed out
 };
 
-// Loop-only, except counters().
+// Loop-only, except counters(). Destroy it on its loop, after stop() has returned or with the loop
+// not running any more.
 class Server {
  public:
   virtual ~Server() = default;

@@ -25,6 +25,12 @@ class FdWatch {
 };
 using FdCallback = base::UniqueFunction<void(Ready ready)>;
 
+// Keeps an end-of-turn hook in place; the hook may destroy it. Loop-only.
+class TurnHook {
+ public:
+  virtual ~TurnHook() = default;
+};
+
 // post() and the timers are thread-safe; everything else is loop-only or before run().
 class Loop : public base::Executor, public base::Timers {
  public:
@@ -37,9 +43,9 @@ class Loop : public base::Executor, public base::Timers {
                                                           FdCallback callback) = 0;
   // True on the loop's own thread while it runs.
   virtual bool is_current() const noexcept = 0;
-  // Runs `hook` once at the end of every turn that did work, before the loop blocks (batched
-  // hand-over of requests). Loop-only; one hook; empty removes it.
-  virtual void set_end_of_turn(base::UniqueFunction<void()> hook) = 0;
+  // Runs `hook` once at the end of every turn, before the loop blocks (batched hand-over, merged
+  // writes), until what is returned is destroyed. Loop-only; must go before the loop.
+  virtual std::unique_ptr<TurnHook> at_end_of_turn(base::UniqueFunction<void()> hook) = 0;
 };
 
 // `name` names the thread that calls run() (15 bytes at most).

@@ -4,6 +4,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <csignal>
 #include <thread>
 #include <unistd.h>
@@ -99,4 +100,26 @@ TEST_CASE("a signal reaches its callback") {
   REQUIRE(watch);
   (*loop)->post([] { raise(SIGUSR1); });
   (*loop)->run();
+}
+
+TEST_CASE("end-of-turn hooks run once per turn until they are let go") {
+  auto loop = loop::make_loop("test");
+  REQUIRE(loop);
+  std::string order;
+  std::unique_ptr<loop::TurnHook> first, second;
+  first = (*loop)->at_end_of_turn([&] {
+    order += "a";
+    first.reset();
+  });
+  second = (*loop)->at_end_of_turn([&] { order += "b"; });
+  (*loop)->post([&] { order += "1"; });
+  (*loop)->start_timer(std::chrono::milliseconds(2), [&] {
+    order += "2";
+    second.reset();
+    (*loop)->post([&] { (*loop)->stop(); });
+  });
+  (*loop)->run();
+  CHECK(order.substr(0, 3) == "ab1");
+  CHECK(order.substr(order.find('2')) == "2");
+  CHECK(std::count(order.begin(), order.end(), 'a') == 1);
 }

@@ -1,0 +1,62 @@
+// Every bound of this module.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+
+namespace skiff::http {
+
+// Head of a message.
+inline constexpr std::size_t kHeaderFieldsMax = 256;
+inline constexpr std::size_t kTargetBytesMax = 32 * 1024;
+// Chunked bodies: one size line with its extensions, and all trailers together.
+inline constexpr std::size_t kChunkLineBytesMax = 256;
+inline constexpr std::size_t kTrailerBytesMax = 8 * 1024;
+// Bodies of all requests of one server that are still arriving.
+inline constexpr std::size_t kArrivingBodiesBytesMax = 64u << 20;
+
+// One read of a socket, and what one connection may have buffered before reading pauses.
+inline constexpr std::size_t kReceiveBytes = 64 * 1024;
+inline constexpr std::size_t kInputBufferedBytesMax = 128 * 1024;
+// TLS plaintext of one record; what one connection writes before others get their turn.
+inline constexpr std::size_t kTlsRecordBytes = 16 * 1024;
+inline constexpr std::size_t kWriteSliceBytes = 128 * 1024;
+static_assert(kWriteSliceBytes % kTlsRecordBytes == 0);
+static_assert(kReceiveBytes <= kInputBufferedBytesMax);
+// A stream waits while this much is queued on its connection; so does the next pipelined request.
+inline constexpr std::size_t kOutputQueueBytesMax = 256 * 1024;
+static_assert(kOutputQueueBytesMax > kWriteSliceBytes);
+// Buffers per writev on plain connections.
+inline constexpr std::size_t kWritePiecesMax = 64;
+
+// Connections flushed and accepted in one loop turn; requests in one hand-over to a worker.
+inline constexpr std::size_t kFlushesPerTurn = 64;
+inline constexpr std::size_t kAcceptsPerTurn = 64;
+inline constexpr std::size_t kRequestsPerHandOver = 8;
+inline constexpr int kListenBacklog = 1024;
+
+// TLS handshake and head of a request, from the first byte awaited.
+inline constexpr std::chrono::seconds kHeadTimeout{15};
+// Between two reads of a body, and for all of it.
+inline constexpr std::chrono::seconds kBodyStallTimeout{30};
+inline constexpr std::chrono::seconds kBodyTimeout{300};
+// A keep-alive connection without a request. Go's clients drop theirs after 90 s, so that the
+// client is the one that closes.
+inline constexpr std::chrono::seconds kIdleTimeout{120};
+// The handler's token is cancelled after this.
+inline constexpr std::chrono::seconds kHandlerTimeout{65};
+// A peer that takes nothing of what is queued.
+inline constexpr std::chrono::seconds kWriteStallTimeout{30};
+// After the last answer: how long the peer may take to close.
+inline constexpr std::chrono::seconds kLingerTimeout{2};
+// accept() failed for want of descriptors or memory.
+inline constexpr std::chrono::milliseconds kAcceptRetryDelay{100};
+// After the grace of a stop: cancelled handlers have this long to return.
+inline constexpr std::chrono::seconds kCancelledHandlersTimeout{5};
+static_assert(kBodyStallTimeout < kBodyTimeout);
+// TCP keep-alive, so that a peer that vanished behind a silent watch is noticed.
+inline constexpr int kKeepAliveIdleSeconds = 60;
+inline constexpr int kKeepAliveIntervalSeconds = 20;
+inline constexpr int kKeepAliveProbes = 3;
+
+}  // namespace skiff::http

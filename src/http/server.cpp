@@ -1,0 +1,63 @@
+#include <skiff/base/log.h>
+#include <skiff/base/strings.h>
+#include <skiff/http/server.h>
+
+#include "http/limits.h"
+#include "http/listener.h"
+#include "http/server_core.h"
+
+namespace skiff::http {
+
+namespace {
+
+// Loop-only, except counters().
+class LoopServer final : public Server {
+ public:
+  explicit LoopServer(std::shared_ptr<ServerCore> core) : core_(std::move(core)) {}
+  ~LoopServer() override {
+    listeners_.clear();
+    core_->close_all();
+  }
+
+  base::Status open() {
+    const auto& options = core_->options();
+    port_ = options.port;
+    for (const auto& address : options.addresses) {
+      auto accept = [core = core_](base::UniqueFd fd, std::string client, std::string peer) {
+        core->add(std::move(fd), std::move(client), std::move(peer));
+      };
+      SKIFF_ASSIGN_OR_RETURN(
+          auto listener, Listener::open(core_->loop(), address, port_, options.share_port, accept));
+      port_ = listener->port();
+      listeners_.push_back(std::move(listener));
+    }
+    core_->start();
+    return base::Status::ok();
+  }
+
+  std::uint16_t port() const override { return port_; }
+  base::Task<void> stop(base::Duration grace) override {
+    listeners_.clear();
+    return core_->stop(grace);
+  }
+  ServerCounters counters() const override { return core_->counters(); }
+
+ private:
+  std::shared_ptr<ServerCore> core_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::uint16_t port_ = 0;
+};
+
+}  // namespace
+
+base::Result<std::unique_ptr<Server>> make_server(loop::Loop& loop, base::Executor& workers,
+                                                  Handler& handler, std::shared_ptr<TlsContext> tls,
+                                                  const ServerOptions& options) {
+  if (options.addresses.empty()) return base::invalid_argument("no address to listen on");
+  auto core = std::make_shared<ServerCore>(loop, workers, handler, std::move(tls), options);
+  auto server = std::make_unique<LoopServer>(std::move(core));
+  SKIFF_RETURN_IF_ERROR(server->open());
+  return std::unique_ptr<Server>(std::move(server));
+}
+
+}  // namespace skiff::http

@@ -1,0 +1,86 @@
+// What a server, its connections and the requests on workers share.
+#pragma once
+
+#include <skiff/base/unique_fd.h>
+#include <skiff/http/server.h>
+
+#include "http/detached.h"
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace skiff::http {
+
+class ServerConnection;
+
+// Loop-only, except counters.
+class ServerCore : public std::enable_shared_from_this<ServerCore> {
+ public:
+  ServerCore(loop::Loop& loop, base::Executor& workers, Handler& handler,
+             std::shared_ptr<TlsContext> tls, ServerOptions options);
+
+  loop::Loop& loop() { return loop_; }
+  Handler& handler() { return handler_; }
+  const ServerOptions& options() const { return options_; }
+  TlsContext* tls() { return tls_.get(); }
+  bool is_stopping() const { return stopping_; }
+
+  void start();
+  // Takes an accepted socket; `client` is its address without the port.
+  void add(base::UniqueFd fd, std::string client, std::string address);
+  void remove(ServerConnection& connection, const std::string& client);
+  // Hands a request to a worker at the end of this turn.
+  void dispatch(std::shared_ptr<ServerConnection> connection, Request request);
+  // Flushes the connection at the end of this turn, or a later one.
+  void flush_later(std::shared_ptr<ServerConnection> connection);
+  // Of the current second.
+  std::string_view date();
+  // False when too many bytes of bodies are arriving already.
+  bool reserve_body(std::size_t bytes);
+  void release_body(std::size_t bytes) { arriving_bytes_ -= bytes; }
+  void count_request() { ++requests_; }
+  void count_rejected() { ++rejected_; }
+  // A connection went idle, or closed: stop() looks again.
+  void note_change();
+
+  base::Task<void> stop(base::Duration grace);
+  void close_all();
+  ServerCounters counters() const;
+
+ private:
+  struct Pending {
+    std::shared_ptr<ServerConnection> connection;
+    Request request;
+  };
+  static Detached run_request(std::shared_ptr<ServerCore> core, Pending pending);
+  static base::Task<void> wait_until_quiet(std::shared_ptr<ServerCore> core, base::Duration limit,
+                                           bool handlers_only);
+  void end_turn();
+  void hand_over();
+  void on_answer(const std::shared_ptr<ServerConnection>& connection, Response response);
+  bool is_quiet(bool handlers_only) const;
+
+  loop::Loop& loop_;
+  base::Executor& workers_;
+  Handler& handler_;
+  std::shared_ptr<TlsContext> tls_;
+  const ServerOptions options_;
+  std::unique_ptr<loop::TurnHook> turn_hook_;
+  std::unordered_map<ServerConnection*, std::shared_ptr<ServerConnection>> connections_;
+  std::unordered_map<std::string, std::size_t> clients_;
+  std::vector<Pending> batch_;
+  std::vector<std::shared_ptr<ServerConnection>> dirty_;
+  std::size_t arriving_bytes_ = 0;
+  std::size_t running_handlers_ = 0;
+  std::string date_;
+  std::int64_t date_second_ = -1;
+  bool stopping_ = false;
+  base::Notifier changed_;
+  std::atomic<std::uint64_t> accepted_ = 0, requests_ = 0, rejected_ = 0;
+};
+
+}  // namespace skiff::http

@@ -1,0 +1,119 @@
+#include <skiff/base/strings.h>
+#include <skiff/http/tls.h>
+
+#include "unit/http/test_server.h"
+
+#include <catch2/catch.hpp>
+
+using namespace skiff;
+using namespace skiff::http_test;
+
+namespace {
+
+FunctionHandler who_handler() {
+  FunctionHandler handler;
+  handler.on_request = [](http::Request request) -> base::Task<http::Response> {
+    co_return text_response(base::concat(
+        "cn=", request.peer.certificate_common_name,
+        " o=", base::join(request.peer.certificate_organizations, "|"),
+        " fp=", request.peer.certificate_fingerprint.size(), " ", request.body.size()));
+  };
+  return handler;
+}
+
+std::shared_ptr<http::TlsContext> server_context(TestCa& ca, TestCa& client_ca) {
+  auto identity = ca.issue("server", {});
+  auto context =
+      http::make_tls_server_context({identity.certificate_pem, identity.key_pem, client_ca.pem});
+  INFO(context.status().to_string());
+  REQUIRE(context);
+  return *context;
+}
+
+const std::string kGet = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+
+}  // namespace
+
+TEST_CASE("TLS: a client certificate names the peer, one of another CA does not") {
+  TestCa ca, other;
+  auto handler = who_handler();
+  TestServer server(handler, {}, server_context(ca, ca));
+  auto alice = ca.issue("alice", {"system:masters", "dev"});
+  auto mallory = other.issue("alice", {"system:masters"});
+  {
+    TestClient client(server.port(), ca.pem, &alice);
+    REQUIRE(client.connected());
+    REQUIRE(client.send(kGet));
+    CHECK(client.read_response().find("cn=alice o=system:masters|dev fp=64") != std::string::npos);
+  }
+  {
+    TestClient client(server.port(), ca.pem, nullptr);
+    REQUIRE(client.send(kGet));
+    CHECK(client.read_response().find("cn= o= fp=0") != std::string::npos);
+  }
+  TestClient client(server.port(), ca.pem, &mallory);
+  REQUIRE(client.send(kGet));
+  CHECK(client.read_response().find("cn= o= fp=0") != std::string::npos);
+}
+
+TEST_CASE("TLS: large bodies pass in both directions") {
+  TestCa ca;
+  FunctionHandler handler;
+  handler.on_request = [](http::Request request) -> base::Task<http::Response> {
+    http::Response response;
+    for (int i = 0; i < 3; ++i) response.body.emplace_back(request.body);
+    co_return response;
+  };
+  TestServer server(handler, {}, server_context(ca, ca));
+  TestClient client(server.port(), ca.pem, nullptr);
+  std::string body(2'500'000, 'a');
+  for (std::size_t i = 0; i < body.size(); ++i) body[i] = static_cast<char>('a' + i % 23);
+  REQUIRE(client.send(
+      base::concat("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ", body.size(), "\r\n\r\n")));
+  REQUIRE(client.send(body));
+  auto head = client.read_until("\r\n\r\n");
+  CHECK(head.find("Content-Length: 7500000\r\n") != std::string::npos);
+  CHECK(client.read_bytes(7'500'000) == body + body + body);
+  REQUIRE(client.send(kGet));
+  CHECK(client.read_response().find("200 OK") != std::string::npos);
+}
+
+TEST_CASE("TLS: a new identity is used by the next handshake") {
+  TestCa first, second;
+  auto handler = who_handler();
+  auto context = server_context(first, first);
+  TestServer server(handler, {}, context);
+  CHECK(TestClient(server.port(), first.pem, nullptr).connected());
+  auto identity = second.issue("server", {});
+  CHECK(!context->replace_identity(identity.certificate_pem, "no key").is_ok());
+  CHECK(TestClient(server.port(), first.pem, nullptr).connected());
+  REQUIRE(context->replace_identity(identity.certificate_pem, identity.key_pem).is_ok());
+  CHECK(!TestClient(server.port(), first.pem, nullptr).connected());
+  CHECK(TestClient(server.port(), second.pem, nullptr).connected());
+}
+
+TEST_CASE("TLS: plain HTTP on the port gets a sentence, garbage is dropped") {
+  TestCa ca;
+  auto handler = who_handler();
+  TestServer server(handler, {}, server_context(ca, ca));
+  TestClient plain(server.port());
+  REQUIRE(plain.send(kGet));
+  CHECK(plain.read_to_end().find("Client sent an HTTP request to an HTTPS server.") !=
+        std::string::npos);
+  TestClient garbage(server.port());
+  REQUIRE(garbage.send(std::string(300, '\x17')));
+  garbage.read_to_end();
+  TestClient good(server.port(), ca.pem, nullptr);
+  CHECK(good.connected());
+}
+
+TEST_CASE("TLS: bad material is refused with a sentence") {
+  TestCa ca;
+  auto identity = ca.issue("server", {});
+  auto other = ca.issue("other", {});
+  auto mismatch = http::make_tls_server_context({identity.certificate_pem, other.key_pem, ca.pem});
+  REQUIRE(!mismatch);
+  CHECK(mismatch.status().message().find("does not match the certificate") != std::string::npos);
+  CHECK(!http::make_tls_server_context({"junk", identity.key_pem, ca.pem}));
+  CHECK(!http::make_tls_server_context({identity.certificate_pem, identity.key_pem, "junk"}));
+}
