@@ -156,6 +156,8 @@ base::SharedBytes StoredObject::encode(const Json& object) {
   return base::SharedBytes(out);
 }
 
+std::string_view StoredObject::text() const { return text_of(stored_); }
+
 std::string_view StoredObject::json_before() const {
   return text_of(stored_).substr(0, splice_of(stored_));
 }

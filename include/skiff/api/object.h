@@ -46,6 +46,8 @@ class StoredObject {
   const base::SharedBytes& stored() const { return stored_; }
   std::uint64_t revision() const { return revision_; }
 
+  // The JSON text without the resourceVersion, for scanning.
+  std::string_view text() const;
   // The text to send in three parts: before the resourceVersion member, after it. The middle is
   // `"resourceVersion":"<revision>",`.
   std::string_view json_before() const;

@@ -31,7 +31,7 @@ struct Fixture {
     by_owner.name = "owner";
     by_owner.values = [](const api::StoredObject& object) {
       std::vector<std::string> values;
-      auto owner = api::scan_string(object.stored().view(), {"metadata", "labels", "owner"});
+      auto owner = api::scan_string(object.text(), {"metadata", "labels", "owner"});
       if (owner) values.push_back(*owner);
       return values;
     };

@@ -1,0 +1,95 @@
+#include "controllers/list_of_controllers.h"
+#include "controllers/nodes/plan_taint_eviction.h"
+
+#include <skiff/base/strings.h>
+
+namespace skiff::controllers {
+
+namespace {
+
+using base::Status;
+using base::Task;
+using client::resources::nodes;
+using client::resources::pods;
+
+// Keys are nodes: a sync looks at every pod of one node, and comes again when the next has to
+// leave.
+class TaintEvictionController final : public KeyedController {
+ public:
+  explicit TaintEvictionController(Context& context)
+      : KeyedController(context),
+        nodes_(needs(nodes)),
+        pods_(needs(pods)),
+        recorder_(context.recorder("taint-eviction-controller")) {
+    enqueue_on_change(nodes);
+    watch(pods, [this](const api::StoredObject& before, const api::StoredObject& after) {
+      if (after.empty()) return;
+      JsonPtr pod = context_.parsed.parse(after);
+      std::string_view node = pod->at({"spec", "nodeName"}).as_string();
+      if (node.empty()) return;
+      bool was_there = !before.empty() &&
+                       context_.parsed.parse(before)->at({"spec", "nodeName"}).as_string() == node;
+      if (!was_there) queue_->add(std::string(node));
+    });
+  }
+  std::string_view name() const override { return "taint-eviction"; }
+
+ protected:
+  Task<Status> sync(std::string key) override {
+    JsonPtr node = context_.find(nodes_, key);
+    if (!node || !has_no_execute(*node)) co_return Status::ok();
+    base::WallTime now = context_.now();
+    std::optional<base::WallTime> next;
+    for (const auto& object : pods_.by_index("node", key)) {
+      JsonPtr pod = context_.parsed.parse(object);
+      if (!is_pod_active(*pod)) continue;
+      auto due = plan_taint_eviction(*pod, *node);
+      if (!due) continue;
+      if (*due > now) {
+        next = next ? std::min(*next, *due) : *due;
+        continue;
+      }
+      SKIFF_CO_RETURN_IF_ERROR(co_await evict(pod));
+    }
+    if (next) queue_->add_after(key, *next - now);
+    co_return Status::ok();
+  }
+
+ private:
+  static bool has_no_execute(const Json& node) {
+    for (const Json& taint : node.at({"spec", "taints"}).items())
+      if (taint["effect"].as_string() == "NoExecute") return true;
+    return false;
+  }
+
+  Task<Status> evict(JsonPtr pod) {
+    recorder_->event(*pod, client::EventType::normal, "TaintManagerEviction",
+                     base::concat("Marking for deletion Pod ", api::object_key(*pod)));
+    Json changed = *pod;
+    set_condition(changed["status"]["conditions"], "DisruptionTarget", "True",
+                  "DeletionByTaintManager", "Taint manager: deleting due to NoExecute taint",
+                  context_.now());
+    auto updating = context_.client.update(pods, std::move(changed), "status");
+    auto updated = co_await std::move(updating);
+    if (updated.code() == base::Code::not_found) co_return Status::ok();
+    if (!updated.is_ok()) co_return updated.status();
+    client::DeleteOptions options;
+    options.uid = api::uid_of(*pod);
+    auto removing = context_.client.remove(pods, std::string(api::namespace_of(*pod)),
+                                           std::string(api::name_of(*pod)), options);
+    Status removed = co_await std::move(removing);
+    co_return removed.code() == base::Code::not_found ? Status::ok() : removed;
+  }
+
+  client::Informer& nodes_;
+  client::Informer& pods_;
+  std::unique_ptr<client::EventRecorder> recorder_;
+};
+
+}  // namespace
+
+std::unique_ptr<Controller> make_taint_eviction_controller(Context& context) {
+  return std::make_unique<TaintEvictionController>(context);
+}
+
+}  // namespace skiff::controllers
