@@ -16,4 +16,9 @@ inline constexpr std::size_t kUnknownFieldsMax = 100;
 // Nested messages of a protobuf body.
 inline constexpr std::size_t kProtobufDepthMax = 128;
 
+// Limits that upstream sets for every object.
+inline constexpr std::size_t kAnnotationsBytesMax = 256u << 10;
+inline constexpr std::size_t kManagerBytesMax = 128;
+inline constexpr std::size_t kSubresourceBytesMax = 256;
+
 }  // namespace skiff::api
