@@ -21,4 +21,14 @@ inline constexpr std::size_t kAnnotationsBytesMax = 256u << 10;
 inline constexpr std::size_t kManagerBytesMax = 128;
 inline constexpr std::size_t kSubresourceBytesMax = 256;
 
+// Operations of one JSON patch.
+inline constexpr std::size_t kJsonPatchOperationsMax = 10'000;
+// What the copy operations of one JSON patch may add together.
+inline constexpr std::size_t kJsonPatchCopyBytesMax = 3u << 20;
+// Nesting of patches and of fieldsV1.
+inline constexpr std::size_t kPatchDepthMax = 512;
+inline constexpr std::size_t kFieldSetDepthMax = 512;
+// Update managers of one object; the oldest are merged beyond.
+inline constexpr std::size_t kUpdateManagersMax = 10;
+
 }  // namespace skiff::api

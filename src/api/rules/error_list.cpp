@@ -47,13 +47,14 @@ void ErrorList::not_supported(std::string path, std::string_view value,
   std::string detail;
   for (auto name : supported)
     detail += concat(detail.empty() ? "supported values: " : ", ", base::quote(name));
-  errors_.push_back({FieldError::Type::not_supported, std::move(path), base::quote(value),
-                     std::move(detail)});
+  errors_.push_back(
+      {FieldError::Type::not_supported, std::move(path), base::quote(value), std::move(detail)});
 }
 
 void ErrorList::too_long(std::string path, std::size_t bytes_max) {
-  errors_.push_back({FieldError::Type::too_long, std::move(path), "",
-                     concat("may not be more than ", bytes_max, bytes_max == 1 ? " byte" : " bytes")});
+  errors_.push_back(
+      {FieldError::Type::too_long, std::move(path), "",
+       concat("may not be more than ", bytes_max, bytes_max == 1 ? " byte" : " bytes")});
 }
 
 void ErrorList::too_many(std::string path, std::size_t actual, std::size_t items_max) {

@@ -61,8 +61,7 @@ void validate_finalizers(const Json& finalizers, const std::string& path, ErrorL
     foreground = foreground || finalizer == "foregroundDeletion";
   }
   if (orphan && foreground)
-    errors.invalid(path, finalizers,
-                   "finalizer orphan and foregroundDeletion cannot be both set");
+    errors.invalid(path, finalizers, "finalizer orphan and foregroundDeletion cannot be both set");
 }
 
 void validate_managed_fields(const Json& managed_fields, const std::string& path,
@@ -112,7 +111,8 @@ std::vector<std::string> check_path_segment_name(std::string_view name) {
   if (name == "." || name == "..") return {concat("may not be '", name, "'")};
   std::vector<std::string> errors;
   for (char c : {'/', '%'})
-    if (name.find(c) != std::string_view::npos) errors.push_back(concat("may not contain '", c, "'"));
+    if (name.find(c) != std::string_view::npos)
+      errors.push_back(concat("may not contain '", c, "'"));
   return errors;
 }
 
