@@ -13,6 +13,8 @@ static_assert(kStoredBytesMax > (3u << 20), "what a request may send must be rea
 
 // Unknown fields that are named for one object.
 inline constexpr std::size_t kUnknownFieldsMax = 100;
+// What OpenAPI documents are sent in.
+inline constexpr std::size_t kOpenApiPieceBytes = 16u << 10;
 // Nested messages of a protobuf body.
 inline constexpr std::size_t kProtobufDepthMax = 128;
 

@@ -17,7 +17,8 @@ void write_openapi_v2_protobuf(TextSink& sink);
 // /openapi/v3/<path>: `path` is "api/v1" or "apis/apps/v1". False when there is no such path.
 bool write_openapi_v3(std::string_view path, TextSink& sink);
 std::vector<std::string> openapi_v3_paths();
-// A hash of the documents' content, for ETags and hashed URLs; constant for a build.
+// A hash of a document's content, for ETags and hashed URLs; constant for a build. `path` is one of
+// openapi_v3_paths() or "v2"; empty for others.
 std::string openapi_hash(std::string_view path);
 
 }  // namespace skiff::api

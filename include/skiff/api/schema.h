@@ -38,7 +38,8 @@ struct TypeInfo {
   std::string_view group, version, kind;  // empty for parts of kinds
   std::span<const FieldInfo> fields;      // sorted by name
   std::span<const std::string_view> required;
-  bool is_atomic = false;  // apply treats a value of it as one leaf
+  std::string_view description;  // one sentence; empty for most
+  bool is_atomic = false;        // apply treats a value of it as one leaf
 };
 
 struct FieldInfo {

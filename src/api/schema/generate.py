@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Turns the tables in this folder into C++: generate.py OUTPUT TABLE...
 
-Type tables ("core_v1.txt" holds the types of core.v1) have two kinds of lines:
+Type tables ("core_v1.txt" holds the types of core.v1) have three kinds of lines:
 
   type NAME [kind=GROUP/VERSION] [atomic]
+    " A sentence about the type.
     FIELD TYPE NUMBER [FLAG...]
 
 TYPE is bool, int32, int64, double, string, bytes, quantity, time, micro_time, int_or_string, raw,
@@ -84,11 +85,14 @@ def read_types(path, types):
             continue
         if not line.startswith(" "):
             current = {"name": full_name(package + "." + words[1]), "kind": words[1],
-                       "group_version": None, "atomic": "atomic" in words[2:], "fields": []}
+                       "group_version": None, "atomic": "atomic" in words[2:], "fields": [], "description": ""}
             for word in words[2:]:
                 if word.startswith("kind="):
                     current["group_version"] = split_version(word[5:])
             types[current["name"]] = current
+            continue
+        if words[0] == '"':
+            current["description"] = line.strip()[1:].strip()
             continue
         field = {"name": words[0], "type": words[1], "number": words[2]}
         for word in words[3:]:
@@ -147,12 +151,12 @@ def write_types(types, lists, out):
         fields += [field_text(f, types, index, lists) for f in entry["fields"]]
         count = len(entry["fields"])
         group, version = entry["group_version"] or ("", "")
-        entries.append("  {%s, %s, %s, %s, %s, %s, %s}," % (
+        entries.append("  {%s, %s, %s, %s, %s, %s, %s, %s}," % (
             quoted(name), quoted(group), quoted(version),
             quoted(entry["kind"]) if entry["group_version"] else "{}",
             "{kFields + %d, %d}" % (start, count) if count else "{}",
             lists.span([f["name"] for f in entry["fields"] if "required" in f]),
-            flag(entry["atomic"])))
+            quoted(entry["description"]), flag(entry["atomic"])))
         start += count
     out.append("extern const TypeInfo kTypes[%d];" % len(names))
     out.append("")
