@@ -95,6 +95,9 @@ class ChannelSession {
   // nullopt when the peer has closed.
   virtual base::Task<base::Result<std::optional<ChannelFrame>>> read() = 0;
   virtual base::Task<base::Status> write(ChannelFrame frame) = 0;
+  // Sends what is queued, then ends both directions: a pending read() returns nullopt. A session
+  // whose task returned is closed, too.
+  virtual void close() = 0;
   virtual base::CancelToken cancel() const = 0;
 };
 using SessionTask = base::UniqueFunction<base::Task<void>(ChannelSession& session)>;

@@ -1,0 +1,61 @@
+// One request on its way through filters and handlers, and what they all share.
+#pragma once
+
+#include <skiff/admission/admission.h>
+#include <skiff/api/outcome.h>
+#include <skiff/apiserver/apiserver.h>
+#include <skiff/auth/auth.h>
+#include <skiff/auth/service_account_token.h>
+#include <skiff/http/message.h>
+#include <skiff/registry/registry.h>
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "apiserver/request_info.h"
+
+namespace skiff::apiserver {
+
+class EventEncodings;
+class ContinueSnapshots;
+class Metrics;
+
+// What handlers use; owned by the server, thread-safe.
+struct Services {
+  Options options;
+  std::unique_ptr<auth::ObjectReader> reader;
+  std::unique_ptr<registry::Registry> registry;
+  std::unique_ptr<admission::Chain> admission;
+  std::unique_ptr<auth::ServiceAccountTokens> tokens;
+  std::unique_ptr<auth::Authenticator> authenticator;
+  std::unique_ptr<auth::Authorizer> authorizer;
+  std::unique_ptr<EventEncodings> encodings;
+  std::unique_ptr<ContinueSnapshots> continues;
+  std::unique_ptr<Metrics> metrics;
+  std::atomic<int> reads_in_flight{0};
+  std::atomic<int> writes_in_flight{0};
+
+  Services();
+  ~Services();
+  const base::Clock& clock() const { return options.timers->clock(); }
+};
+
+// Lives as long as its request. Thread-compatible.
+struct RequestContext {
+  Services& services;
+  http::Request request;
+  http::Query query;
+  RequestInfo info;
+  auth::User user;
+  std::vector<std::string> warnings;
+
+  std::string_view parameter(std::string_view name) const { return query_value(query, name); }
+  // The scope of info in the registry. REQUIRES: info.type.
+  registry::Scope scope() const;
+};
+
+using ResponseOutcome = api::Outcome<http::Response>;
+
+}  // namespace skiff::apiserver

@@ -1,0 +1,21 @@
+#include "apiserver/filters/filters.h"
+
+namespace skiff::apiserver {
+
+api::Outcome<> filter_authenticate(RequestContext& context) {
+  const auto& request = context.request;
+  auth::Credentials credentials;
+  credentials.certificate_common_name = request.peer.certificate_common_name;
+  credentials.certificate_organizations = &request.peer.certificate_organizations;
+  credentials.certificate_fingerprint = request.peer.certificate_fingerprint;
+  credentials.authorization_header = request.headers.get("Authorization");
+  credentials.websocket_protocols = request.headers.get("Sec-WebSocket-Protocol");
+  auto user = context.services.authenticator->authenticate(credentials);
+  if (!user.is_ok()) return api::unauthorized_error();
+  context.user = std::move(*user);
+  // Nothing further down needs the secret.
+  context.request.headers.remove("Authorization");
+  return api::Done{};
+}
+
+}  // namespace skiff::apiserver

@@ -1,0 +1,35 @@
+#include "apiserver/filters/filters.h"
+
+#include <skiff/base/strings.h>
+
+namespace skiff::apiserver {
+
+api::Outcome<> filter_authorize(RequestContext& context) {
+  const auto& info = context.info;
+  auth::Attributes a;
+  a.user = &context.user;
+  a.verb = info.verb;
+  a.is_resource = info.is_resource;
+  a.path = info.path;
+  a.group = info.group;
+  a.version = info.version;
+  a.resource = info.resource;
+  a.subresource = info.subresource;
+  a.namespace_name = info.namespace_name;
+  a.name = info.name;
+  a.field_selector = context.parameter("fieldSelector");
+  auto decision = context.services.authorizer->authorize(a);
+  if (decision.verdict == auth::Decision::Verdict::allow) return api::Done{};
+  if (context.user.name == auth::kAnonymousUser) return api::unauthorized_error();
+  auto detail = auth::forbidden_detail(a, decision.reason);
+  if (info.is_resource) {
+    return api::forbidden_error(info.group, info.resource, info.name, detail);
+  }
+  api::ApiError error;
+  error.code = 403;
+  error.reason = api::Reason::forbidden;
+  error.message = base::concat("forbidden: ", detail);
+  return error;
+}
+
+}  // namespace skiff::apiserver

@@ -1,0 +1,45 @@
+// What every request passes before its handler, in the order of chain.cpp.
+#pragma once
+
+#include <skiff/api/outcome.h>
+
+#include "apiserver/context.h"
+
+namespace skiff::apiserver {
+
+// Fills query and info from the target. Errors: 400.
+api::Outcome<> filter_request_info(RequestContext& context);
+// Fills user. Errors: 401.
+api::Outcome<> filter_authenticate(RequestContext& context);
+// Errors: 403; 401 for nobody in particular.
+api::Outcome<> filter_authorize(RequestContext& context);
+
+// A place among the requests at work, given back at the end. Movable.
+class FlowPermit {
+ public:
+  FlowPermit() = default;
+  explicit FlowPermit(std::atomic<int>* lane) : lane_(lane) {}
+  FlowPermit(FlowPermit&& other) noexcept : lane_(std::exchange(other.lane_, nullptr)) {}
+  FlowPermit& operator=(FlowPermit&& other) noexcept {
+    if (this != &other) {
+      release();
+      lane_ = std::exchange(other.lane_, nullptr);
+    }
+    return *this;
+  }
+  ~FlowPermit() { release(); }
+
+ private:
+  void release() {
+    if (lane_ != nullptr) lane_->fetch_sub(1, std::memory_order_relaxed);
+    lane_ = nullptr;
+  }
+  std::atomic<int>* lane_ = nullptr;
+};
+// Errors: 429.
+api::Outcome<FlowPermit> filter_flow_limit(RequestContext& context);
+
+// All of them in order. `authenticated` is set for in-process clients, which bring their user.
+api::Outcome<FlowPermit> run_filters(RequestContext& context, const auth::User* authenticated);
+
+}  // namespace skiff::apiserver

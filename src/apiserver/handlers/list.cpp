@@ -1,0 +1,86 @@
+#include "apiserver/encode.h"
+#include "apiserver/handlers/handlers.h"
+#include "apiserver/limits.h"
+#include "apiserver/selection.h"
+
+namespace skiff::apiserver {
+
+namespace {
+
+// A long list on its way out: pieces are made when the connection wants them.
+struct ListStream {
+  ObjectEncoder encoder;
+  Selected selected;
+  base::Executor& workers;
+};
+
+base::Task<void> send_list(std::shared_ptr<ListStream> list, http::BodyWriter& writer) {
+  base::Executor& home = *base::Executor::current();
+  const auto& selected = list->selected;
+  std::string piece =
+      list->encoder.list_head(selected.revision, selected.continue_token, selected.remaining);
+  std::size_t next = 0;
+  bool done = false;
+  while (!done) {
+    co_await base::switch_to(list->workers);
+    while (next < selected.items.size() && piece.size() < kListPieceBytes) {
+      if (next != 0) piece += ',';
+      list->encoder.append_item(selected.items[next], piece);
+      ++next;
+    }
+    if (next == selected.items.size()) {
+      piece += list->encoder.list_tail();
+      done = true;
+    }
+    std::vector<base::SharedBytes> pieces;
+    pieces.emplace_back(std::string_view(piece));
+    piece.clear();
+    co_await base::switch_to(home);
+    auto writing = writer.write(std::move(pieces));
+    auto status = co_await std::move(writing);
+    if (!status.is_ok()) co_return;
+  }
+}
+
+std::size_t stored_bytes(const Selected& selected) {
+  std::size_t bytes = 0;
+  for (const auto& item : selected.items) bytes += item.stored().size();
+  return bytes;
+}
+
+}  // namespace
+
+base::Task<ResponseOutcome> handle_list(RequestContext& context) {
+  SKIFF_CO_TRY(auto form, negotiate(context, true));
+  SKIFF_CO_TRY(auto include, include_object_of(context));
+  SKIFF_CO_TRY(auto parameters, list_parameters(context.query));
+  auto scope = context.scope();
+  scope.name.clear();
+  auto selecting = select_objects(context.services, std::move(scope), std::move(parameters),
+                                  context.request.cancel);
+  SKIFF_CO_TRY(auto selected, co_await std::move(selecting));
+  ObjectEncoder encoder(*context.info.type, form, static_cast<IncludeObject>(include),
+                        context.services.clock());
+  const bool whole = form.yaml || form.pretty || stored_bytes(selected) <= kListWholeBytesMax;
+  if (whole) {
+    std::string text =
+        encoder.list_head(selected.revision, selected.continue_token, selected.remaining);
+    bool first = true;
+    for (const auto& item : selected.items) {
+      if (!first) text += ',';
+      first = false;
+      encoder.append_item(item, text);
+    }
+    text += encoder.list_tail();
+    co_return text_response(200, form, std::move(text));
+  }
+  http::Response response;
+  response.headers.set("Cache-Control", "no-cache, private");
+  response.headers.set("Content-Type", "application/json");
+  auto list = std::make_shared<ListStream>(
+      ListStream{std::move(encoder), std::move(selected), *context.services.options.workers});
+  response.stream = [list](http::BodyWriter& writer) { return send_list(list, writer); };
+  co_return response;
+}
+
+}  // namespace skiff::apiserver

@@ -1,0 +1,45 @@
+// Every bound of the API server in one place.
+#pragma once
+
+#include <skiff/base/clock.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace skiff::apiserver {
+
+// Requests at work, watches and streams not counted. The control plane, the node agents and the
+// health checks have a lane of their own and are never refused.
+inline constexpr int kReadsInFlightMax = 400;
+inline constexpr int kWritesInFlightMax = 200;
+
+inline constexpr std::size_t kPathPartsMax = 64;
+inline constexpr std::size_t kBodyBytesMax = 3u << 20;
+inline constexpr std::size_t kFieldManagerLengthMax = 128;
+
+// A LIST below this goes out in one piece; above, in pieces of kListPieceBytes.
+inline constexpr std::size_t kListWholeBytesMax = 256u << 10;
+inline constexpr std::size_t kListPieceBytes = 96u << 10;
+static_assert(kListPieceBytes <= kListWholeBytesMax);
+// Objects that a worker looks at before it lets others run.
+inline constexpr std::size_t kScanSliceObjects = 512;
+// Snapshots kept for continue tokens.
+inline constexpr std::size_t kContinueSnapshotsMax = 16;
+inline constexpr base::Duration kContinueLifetime = std::chrono::minutes(5);
+
+// How long a read waits for a resourceVersion that is not there yet.
+inline constexpr base::Duration kRevisionWaitMax = std::chrono::seconds(3);
+
+inline constexpr std::size_t kWatchBatchMax = 64;
+inline constexpr base::Duration kWatchTimeoutMin = std::chrono::minutes(30);
+inline constexpr base::Duration kWatchTimeoutMax = std::chrono::minutes(60);
+inline constexpr base::Duration kBookmarkBeforeEnd = std::chrono::seconds(2);
+static_assert(kBookmarkBeforeEnd < kWatchTimeoutMin);
+inline constexpr base::Duration kBookmarkIntervalMin = std::chrono::seconds(60);
+// Encoded events shared by the watchers of one change.
+inline constexpr std::size_t kSharedEventsMax = 32;
+inline constexpr std::size_t kSharedEventBytesMax = 256u << 10;
+
+inline constexpr std::size_t kProxyBodyBytesMax = 16u << 20;
+
+}  // namespace skiff::apiserver

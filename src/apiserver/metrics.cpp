@@ -1,0 +1,42 @@
+#include "apiserver/metrics.h"
+
+#include <skiff/base/strings.h>
+
+#include <algorithm>
+
+namespace skiff::apiserver {
+
+namespace {
+constexpr std::string_view kVerbNames[] = {"get",    "list",  "watch",  "create",
+                                           "update", "patch", "delete", "deletecollection"};
+}
+
+void Metrics::count_request(std::string_view verb, int code) {
+  const auto* found = std::find(std::begin(kVerbNames), std::end(kVerbNames), verb);
+  const auto index = static_cast<std::size_t>(found - std::begin(kVerbNames));
+  const auto code_class = static_cast<std::size_t>(std::clamp(code / 100, 0, 5));
+  requests_[index][code_class].fetch_add(1, std::memory_order_relaxed);
+}
+
+void Metrics::append_text(std::string& out) const {
+  static_assert(kVerbs == std::size(kVerbNames) + 1);
+  out +=
+      "# HELP apiserver_request_total Requests by verb and class of the answer.\n"
+      "# TYPE apiserver_request_total counter\n";
+  for (std::size_t verb = 0; verb < kVerbs; ++verb) {
+    for (std::size_t code = 1; code < kClasses; ++code) {
+      auto count = requests_[verb][code].load(std::memory_order_relaxed);
+      if (count == 0) continue;
+      auto name = verb < std::size(kVerbNames) ? kVerbNames[verb] : std::string_view("other");
+      out += base::concat("apiserver_request_total{verb=\"", name, "\",code=\"", code, "xx\"} ",
+                          count, "\n");
+    }
+  }
+  out += base::concat(
+      "# HELP apiserver_longrunning_requests Watches that are open.\n"
+      "# TYPE apiserver_longrunning_requests gauge\n"
+      "apiserver_longrunning_requests{verb=\"watch\"} ",
+      static_cast<long>(watches_.load()), "\n");
+}
+
+}  // namespace skiff::apiserver
