@@ -8,7 +8,16 @@ namespace skiff::app {
 
 namespace {
 
+constexpr std::string_view kLocalSettings[] = {"data-dir", "runtime-dir"};
+constexpr std::string_view kCheckSettings[] = {"data-dir", "runtime-dir", "runtime"};
+
 constexpr Command kCommands[] = {
+    {"run", "", "start this node and serve until SIGTERM", {}, true, false, run_node},
+    {"image import", "FILE...", "import image archives or OCI folders", kLocalSettings, false, true,
+     run_image_import},
+    {"image list", "", "list the images of this node", kLocalSettings, false, false,
+     run_image_list},
+    {"check", "", "tell what this host has and lacks", kCheckSettings, false, false, run_check},
     {"completion",
      "SHELL",
      "print completion for bash, zsh or fish",

@@ -1,0 +1,49 @@
+// The master's parts: store, hub, API server and its HTTPS front.
+#pragma once
+
+#include <skiff/apiserver/apiserver.h>
+#include <skiff/http/server.h>
+#include <skiff/store/store.h>
+#include <skiff/watch/hub.h>
+
+#include "app/bootstrap.h"
+#include "app/threads.h"
+
+#include <memory>
+
+namespace skiff::app {
+
+// Built and stopped on the main thread around the io loop's run(); parts run on their own threads.
+class Master {
+ public:
+  // `node_channel` may be null; it outlives the master.
+  static base::Result<std::unique_ptr<Master>> open(const Config& config,
+                                                    const NodeIdentity& identity,
+                                                    const ClusterKeys& keys, Threads& threads,
+                                                    client::NodeChannel* node_channel);
+  ~Master();
+
+  apiserver::ApiServer& api() { return *api_; }
+  // Makes what every cluster has and begins to listen. On the io loop.
+  base::Task<base::Status> start();
+  // On the io loop; afterwards nothing runs any more.
+  base::Task<void> stop();
+  // Writes what is in memory only. After stop().
+  base::Status close();
+
+ private:
+  class Environment;
+  Master(const Config& config, Threads& threads);
+
+  const Config& config_;
+  Threads& threads_;
+  std::unique_ptr<Environment> environment_;
+  std::unique_ptr<store::Store> store_;
+  std::unique_ptr<watch::Hub> hub_;
+  std::unique_ptr<apiserver::ApiServer> api_;
+  std::shared_ptr<http::TlsContext> tls_;
+  std::unique_ptr<http::Server> server_;
+  base::TaskScope background_;
+};
+
+}  // namespace skiff::app
