@@ -1,6 +1,7 @@
 // Every bound of this module.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 
 namespace skiff::net {
@@ -16,5 +17,18 @@ inline constexpr std::size_t kInterfaceNameBytesMax = 15;
 inline constexpr std::size_t kBatchBytesMax = 8u << 20;
 inline constexpr std::size_t kBatchPageBytes = 64u << 10;
 static_assert(kBatchPageBytes < kBatchBytesMax);
+
+// DNS. 512 bytes are what every client takes over UDP, 1232 what crosses every link (DNS flag day).
+inline constexpr std::size_t kDnsUdpBytesDefault = 512, kDnsUdpBytesMax = 1232;
+inline constexpr std::size_t kDnsMessageBytesMax = 65535;
+inline constexpr std::size_t kDnsNameBytesMax = 253, kDnsLabelBytesMax = 63;
+inline constexpr std::size_t kDnsDatagramsPerTurn = 32;
+inline constexpr std::size_t kDnsForwardsMax = 256;  // under way at once; more get SERVFAIL
+inline constexpr std::size_t kDnsTcpConnectionsMax = 64;
+inline constexpr std::size_t kDnsResolversMax = 3;  // as the C library reads
+inline constexpr std::chrono::seconds kDnsResolverTimeout{2};
+inline constexpr std::chrono::seconds kDnsTcpIdle{10};
+inline constexpr std::size_t kResolvConfBytesMax = 64u << 10;
+static_assert(kDnsUdpBytesDefault < kDnsUdpBytesMax && kDnsUdpBytesMax < kDnsMessageBytesMax);
 
 }  // namespace skiff::net
