@@ -59,4 +59,16 @@ inline constexpr int kKeepAliveIdleSeconds = 60;
 inline constexpr int kKeepAliveIntervalSeconds = 20;
 inline constexpr int kKeepAliveProbes = 3;
 
+// Upgraded connections. kubectl sends pieces of 32 KiB.
+inline constexpr std::size_t kWebSocketMessageBytesMax = 1u << 20;
+inline constexpr std::size_t kSpdyControlBytesMax = 64 * 1024;
+inline constexpr std::size_t kSpdyHeadersBytesMax = 64 * 1024;
+inline constexpr std::size_t kSpdyStreamsMax = 1024;
+inline constexpr std::size_t kSpdyInitialWindowBytes = 64 * 1024;  // SPDY/3.1, 2.6.8
+// What a session has received and its reader has not taken: in bytes and in frames.
+inline constexpr std::size_t kSessionInboxBytesMax = 256 * 1024;
+inline constexpr std::size_t kSessionInboxFramesMax = 4096;
+// A write to a channel waits this long for the client to open the channel's stream.
+inline constexpr std::chrono::seconds kStreamOpenTimeout{30};
+
 }  // namespace skiff::http

@@ -4,6 +4,7 @@
 #include <skiff/base/async.h>
 #include <skiff/base/cancel.h>
 
+#include "http/channel_session.h"
 #include "http/framer.h"
 #include "http/server_core.h"
 #include "http/socket_pipe.h"
@@ -14,18 +15,6 @@
 #include <vector>
 
 namespace skiff::http {
-
-// Takes over the bytes of a connection after 101. Loop-only.
-class UpgradedProtocol {
- public:
-  virtual ~UpgradedProtocol() = default;
-  // Bytes arrived; returns how many are used up. An error closes the connection.
-  virtual base::Result<std::size_t> on_input(std::string_view input) = 0;
-  // Room in the output queue.
-  virtual void on_sent() = 0;
-  // The peer is gone or has ended its side; nothing more arrives.
-  virtual void on_end() = 0;
-};
 
 // Loop-only.
 //
@@ -57,6 +46,8 @@ class ServerConnection final : public PipeOwner,
   base::Task<bool> wait_sent();
   void send_body_pieces(const std::vector<base::SharedBytes>& pieces);
   void send_soon();
+  void resume_input();
+  base::Timers& timers() { return core_->loop(); }
 
   std::shared_ptr<void> keep_alive() override { return shared_from_this(); }
   void on_established() override;
@@ -78,7 +69,7 @@ class ServerConnection final : public PipeOwner,
   };
   static Detached run_stream(std::shared_ptr<ServerConnection> self, StreamTask task);
   static Detached run_session(std::shared_ptr<ServerConnection> self,
-                              std::shared_ptr<ChannelSession> session, SessionTask task);
+                              std::shared_ptr<UpgradedSession> session, SessionTask task);
 
   void process_input();
   // Each returns whether to go on with the input.
@@ -93,6 +84,7 @@ class ServerConnection final : public PipeOwner,
   void answer_upgrade(Response response);
   void end_answer();
   void on_stream_end();
+  void on_session_end();
   void refuse(FramingError error);
   void send_refusal(int status, std::string_view content_type, std::string_view body);
   void begin_closing();
@@ -134,7 +126,7 @@ class ServerConnection final : public PipeOwner,
   std::string upgrade_method_;
   base::CancelSource cancel_;
   std::unique_ptr<base::Notifier> sent_;
-  std::shared_ptr<UpgradedProtocol> upgraded_;
+  std::shared_ptr<UpgradedSession> upgraded_;
 };
 
 }  // namespace skiff::http
