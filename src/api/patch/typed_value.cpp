@@ -2,6 +2,8 @@
 
 #include <skiff/base/strings.h>
 
+#include "api/patch/member_index.h"
+
 #include <map>
 
 namespace skiff::api::patch {
@@ -186,11 +188,12 @@ class Comparer {
   void compare_maps(const Shape& shape, const Json* before, const Json* after) {
     const Json& left = before == nullptr ? null_json() : *before;
     const Json& right = after == nullptr ? null_json() : *after;
+    const MemberIndex left_index(left), right_index(right);
     for (const auto& member : left.members())
       descend(PathElement::of_field(member.key), shape.element(), &member.value,
-              right.find(member.key));
+              right_index.find(member.key));
     for (const auto& member : right.members())
-      if (left.find(member.key) == nullptr)
+      if (left_index.find(member.key) == nullptr)
         descend(PathElement::of_field(member.key), shape.element(), nullptr, &member.value);
   }
 
@@ -235,12 +238,13 @@ Json merge(const Shape& shape, const Json* live, const Json* applied);
 Json merge_maps(const Shape& shape, const Json* live, const Json* applied) {
   const Json& left = live == nullptr ? null_json() : *live;
   const Json& right = applied == nullptr ? null_json() : *applied;
+  const MemberIndex left_index(left), right_index(right);
   Json out = Json::object();
   for (const auto& member : left.members())
     out.mutable_members().push_back(
-        {member.key, merge(shape.member(member.key), &member.value, right.find(member.key))});
+        {member.key, merge(shape.member(member.key), &member.value, right_index.find(member.key))});
   for (const auto& member : right.members())
-    if (left.find(member.key) == nullptr)
+    if (left_index.find(member.key) == nullptr)
       out.mutable_members().push_back(
           {member.key, merge(shape.member(member.key), nullptr, &member.value)});
   return out;
