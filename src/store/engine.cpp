@@ -54,7 +54,8 @@ Engine::Outcome Engine::commit(std::span<const Write* const> writes) {
   Outcome outcome;
   auto durable = [](const Write* write) { return write->durability == Durability::durable; };
   bool disk = std::any_of(writes.begin(), writes.end(), durable) || !new_lagging(writes).empty() ||
-              revision_ + writes.size() > meta_.ceiling || !primed_;
+              revision_ + writes.size() > meta_.ceiling || !primed_ ||
+              relaxed_bytes_ >= kRelaxedBytesMax;
   if (try_group(writes, disk, &outcome)) return outcome;
   // The disk refuses: what does not need it goes through all the same.
   bool can_go_on = primed_ && revision_ + writes.size() <= meta_.ceiling;
@@ -97,7 +98,7 @@ bool Engine::try_group(std::span<const Write* const> writes, bool disk, Outcome*
   if (disk && !repair_if_needed().is_ok()) return false;
   Group group(*this, revision_);
   for (const Write* write : writes) outcome->answers.push_back(group.add(*write));
-  if (health_.health == Health::failed && disk) return false;
+  if (disk && !rows_) return false;  // a read failed just now
   disk = disk && group.revision() > revision_;
   if (disk) {
     std::set<std::string> fresh_lagging = new_lagging(writes);

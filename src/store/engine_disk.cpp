@@ -47,7 +47,7 @@ base::Status Engine::write_bookkeeping(const Meta& next) {
 
 // After a failed sync, or anything that nothing explains, this handle is not used again.
 void Engine::note_failure() {
-  DatabaseError error = rows_->connection().last_error();
+  DatabaseError error = rows_->connection().last_error(vfs_->write_errno());
   Health before = health_.health;
   health_ = {error.health, error.reason};
   if (vfs_->sync_failed()) health_ = {Health::failed, "the disk did not confirm a write"};

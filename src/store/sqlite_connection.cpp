@@ -83,8 +83,8 @@ base::Status SqliteConnection::execute(const char* sql) {
   return {};
 }
 
-DatabaseError SqliteConnection::last_error() const {
-  return {health_of(sqlite3_extended_errcode(db_), sqlite3_system_errno(db_)), sqlite3_errmsg(db_)};
+DatabaseError SqliteConnection::last_error(int write_errno) const {
+  return {health_of(sqlite3_extended_errcode(db_), write_errno), sqlite3_errmsg(db_)};
 }
 
 bool SqliteConnection::in_transaction() const { return sqlite3_get_autocommit(db_) == 0; }

@@ -33,8 +33,9 @@ class SqliteConnection {
   SqliteConnection& operator=(const SqliteConnection&) = delete;
 
   base::Status execute(const char* sql);
-  // The last failed call, in the terms of Store::health().
-  DatabaseError last_error() const;
+  // The last failed call, in the terms of Store::health(). `write_errno` is of the last failed
+  // write to a file.
+  DatabaseError last_error(int write_errno) const;
   bool in_transaction() const;
   // Copies the log into the database. Returns the number of frames that are left.
   base::Result<int> checkpoint();

@@ -35,8 +35,11 @@ struct SyncVfs::Methods {
     if (self.is_log && (owner.unsynced_from_ < 0 || at < owner.unsynced_from_))
       owner.unsynced_from_ = at;
     int rc = real(file)->pMethods->xWrite(real(file), from, bytes, at);
-    if (rc == SQLITE_OK)
+    if (rc == SQLITE_OK) {
       owner.bytes_written_.fetch_add(static_cast<std::uint64_t>(bytes), std::memory_order_relaxed);
+    } else if (owner.base_->xGetLastError != nullptr) {
+      owner.write_errno_ = owner.base_->xGetLastError(owner.base_, 0, nullptr);
+    }
     return rc;
   }
   static int truncate(sqlite3_file* file, sqlite3_int64 size) {

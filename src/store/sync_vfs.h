@@ -27,6 +27,8 @@ class SyncVfs {
   std::uint64_t bytes_written() const { return bytes_written_.load(std::memory_order_relaxed); }
   // A sync failed since the last cut_unsynced_log().
   bool sync_failed() const { return sync_failed_; }
+  // errno of the last write that failed; 0 = none. SQLite itself forgets it at a commit.
+  int write_errno() const { return write_errno_; }
   // Takes off the end of the log that was written after the last good sync, so that a commit whose
   // sync failed cannot come back. REQUIRES: the database is closed.
   base::Status cut_unsynced_log(const std::string& log_path);
@@ -42,6 +44,7 @@ class SyncVfs {
   std::atomic<std::uint64_t> log_syncs_ = 0;
   std::atomic<std::uint64_t> bytes_written_ = 0;
   bool sync_failed_ = false;
+  int write_errno_ = 0;
   std::int64_t unsynced_from_ = -1;  // -1: all of the log is synced
 };
 

@@ -26,9 +26,11 @@ void write_all(const std::string& path, const std::string& bytes) {
 void fill(const std::string& folder, int count) {
   test::SqliteFixture fixture(folder);
   REQUIRE(fixture.open().is_ok());
+  std::vector<store::Write> writes;
   for (int i = 0; i < count; ++i)
-    REQUIRE(fixture.commit(put(base::concat("/core/configmaps/n/", 1000 + i),
-                               base::concat("value-", 1000 + i, std::string(700, '.')))));
+    writes.push_back(put(base::concat("/core/configmaps/n/", 1000 + i),
+                         base::concat("value-", 1000 + i, std::string(700, '.'))));
+  for (const auto& answer : fixture.commit_all(std::move(writes))) REQUIRE(answer);
   REQUIRE(fixture.close().is_ok());
 }
 
@@ -89,8 +91,10 @@ TEST_CASE("whatever page is torn, the store opens or says data_loss, and what it
       CHECK(record.value.substr(0, 10) == "value-" + key.substr(key.size() - 4));
     mostly_whole += fixture.records.size() >= kRecords - 2u ? 1 : 0;
     CHECK(fixture.records.size() + fixture.loaded.damaged.size() >= kRecords);
+    std::vector<store::Write> writes;
     for (int i = 0; i < kRecords; ++i)
-      CHECK(fixture.commit(put(base::concat("/core/configmaps/n/", 1000 + i), "value-new")));
+      writes.push_back(put(base::concat("/core/configmaps/n/", 1000 + i), "value-new"));
+    for (const auto& answer : fixture.commit_all(std::move(writes))) CHECK(answer);
     REQUIRE(fixture.close().is_ok());
   }
   // The schema's page and a branch page cost more than their neighbours.
