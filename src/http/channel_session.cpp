@@ -32,7 +32,16 @@ bool SessionBase::inbox_is_full() const {
   return inbox_bytes_ >= kSessionInboxBytesMax || inbox_.size() >= kSessionInboxFramesMax;
 }
 
+void SessionBase::close() {
+  finish();
+  closed_ = true;
+  inbox_.clear();
+  inbox_bytes_ = 0;
+  end_input();
+}
+
 void SessionBase::deliver(ChannelFrame frame) {
+  if (closed_) return;
   inbox_bytes_ += frame.data.size();
   inbox_.push_back(std::move(frame));
   wake_all();

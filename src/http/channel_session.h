@@ -42,7 +42,7 @@ class SessionTransport {
 // before it returns.
 class UpgradedSession : public ChannelSession, public UpgradedProtocol {
  public:
-  // The session's task is over: says goodbye to the peer.
+  // Says goodbye to the peer, once: by close(), or when the session's task is over.
   virtual void finish() = 0;
 };
 
@@ -58,6 +58,7 @@ class SessionBase : public UpgradedSession {
   base::Task<base::Status> write(ChannelFrame frame) override;
   void on_sent() override { wake_all(); }
   void on_end() override;
+  void close() override;
 
  protected:
   // Puts a frame on the wire. not_found: the channel is not open yet, wait and try again;
@@ -82,6 +83,7 @@ class SessionBase : public UpgradedSession {
   std::deque<ChannelFrame> inbox_;
   std::size_t inbox_bytes_ = 0;
   bool input_ended_ = false;
+  bool closed_ = false;
   std::vector<base::OneShot<bool>> waiters_;
   base::CancelCallback on_cancel_;
 };

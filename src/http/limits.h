@@ -71,4 +71,16 @@ inline constexpr std::size_t kSessionInboxFramesMax = 4096;
 // A write to a channel waits this long for the client to open the channel's stream.
 inline constexpr std::chrono::seconds kStreamOpenTimeout{30};
 
+// The client on the loop.
+inline constexpr std::size_t kResponseHeadBytesMax = 64 * 1024;
+inline constexpr std::size_t kIdleClientsPerTarget = 4;
+inline constexpr std::size_t kIdleClientsMax = 64;
+// Below the server's kIdleTimeout, so that a connection is seldom closed as it is reused.
+inline constexpr std::chrono::seconds kClientIdleTimeout{60};
+static_assert(kClientIdleTimeout < kIdleTimeout);
+static_assert(kIdleClientsPerTarget <= kIdleClientsMax);
+inline constexpr std::size_t kResolverThreadsMax = 2;
+// Addresses of one name that are tried.
+inline constexpr std::size_t kAddressesTriedMax = 8;
+
 }  // namespace skiff::http

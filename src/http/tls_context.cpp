@@ -127,36 +127,7 @@ base::Result<std::shared_ptr<SSL_CTX>> make_server_ctx(const TlsServerOptions& o
   return context;
 }
 
-}  // namespace
-
-base::Status tls_error(base::Code code, std::string_view what) {
-  unsigned long error = ERR_peek_error();
-  const char* reason = error != 0 ? ERR_reason_error_string(error) : nullptr;
-  ERR_clear_error();
-  return {code, base::concat(what, ": ", reason != nullptr ? reason : "no reason given")};
-}
-
-base::Status OpensslContext::replace_identity(std::string certificate_pem, std::string key_pem) {
-  TlsServerOptions options;
-  {
-    std::lock_guard lock(mutex_);
-    options.client_ca_pem = server_.client_ca_pem;
-  }
-  options.certificate_pem = std::move(certificate_pem);
-  options.key_pem = std::move(key_pem);
-  SKIFF_ASSIGN_OR_RETURN(auto context, make_server_ctx(options));
-  std::lock_guard lock(mutex_);
-  server_ = std::move(options);
-  context_ = std::move(context);
-  return base::Status::ok();
-}
-
-base::Result<std::shared_ptr<TlsContext>> make_tls_server_context(const TlsServerOptions& options) {
-  SKIFF_ASSIGN_OR_RETURN(auto context, make_server_ctx(options));
-  return std::shared_ptr<TlsContext>(std::make_shared<OpensslContext>(options, std::move(context)));
-}
-
-base::Result<std::shared_ptr<TlsContext>> make_tls_client_context(const TlsClientOptions& options) {
+base::Result<std::shared_ptr<SSL_CTX>> make_client_ctx(const TlsClientOptions& options) {
   auto context = make_base_context(TLS_client_method());
   if (!context) return tls_error(base::Code::internal, "make a TLS context");
   SSL_CTX* raw = context.get();
@@ -172,7 +143,48 @@ base::Result<std::shared_ptr<TlsContext>> make_tls_client_context(const TlsClien
   }
   if (!options.certificate_pem.empty())
     SKIFF_RETURN_IF_ERROR(use_identity(raw, options.certificate_pem, options.key_pem));
-  return std::shared_ptr<TlsContext>(std::make_shared<OpensslContext>(std::move(context)));
+  return context;
+}
+
+}  // namespace
+
+base::Status tls_error(base::Code code, std::string_view what) {
+  unsigned long error = ERR_peek_error();
+  const char* reason = error != 0 ? ERR_reason_error_string(error) : nullptr;
+  ERR_clear_error();
+  return {code, base::concat(what, ": ", reason != nullptr ? reason : "no reason given")};
+}
+
+base::Status OpensslContext::replace_identity(std::string certificate_pem, std::string key_pem) {
+  SKIFF_ASSIGN_OR_RETURN(auto context, rebuild_(certificate_pem, key_pem));
+  std::lock_guard lock(mutex_);
+  context_ = std::move(context);
+  return base::Status::ok();
+}
+
+base::Result<std::shared_ptr<TlsContext>> make_tls_server_context(const TlsServerOptions& options) {
+  SKIFF_ASSIGN_OR_RETURN(auto context, make_server_ctx(options));
+  auto rebuild = [client_ca_pem = options.client_ca_pem](const std::string& certificate_pem,
+                                                         const std::string& key_pem) {
+    return make_server_ctx({certificate_pem, key_pem, client_ca_pem});
+  };
+  return std::shared_ptr<TlsContext>(
+      std::make_shared<OpensslContext>(std::move(context), std::move(rebuild)));
+}
+
+base::Result<std::shared_ptr<TlsContext>> make_tls_client_context(const TlsClientOptions& options) {
+  SKIFF_ASSIGN_OR_RETURN(auto context, make_client_ctx(options));
+  TlsClientOptions kept = options;
+  kept.certificate_pem = kept.key_pem = std::string();
+  auto rebuild = [kept = std::move(kept)](const std::string& certificate_pem,
+                                          const std::string& key_pem) {
+    TlsClientOptions renewed = kept;
+    renewed.certificate_pem = certificate_pem;
+    renewed.key_pem = key_pem;
+    return make_client_ctx(renewed);
+  };
+  return std::shared_ptr<TlsContext>(
+      std::make_shared<OpensslContext>(std::move(context), std::move(rebuild)));
 }
 
 }  // namespace skiff::http

@@ -5,6 +5,7 @@
 
 #include <openssl/ssl.h>
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -18,9 +19,11 @@ base::Status tls_error(base::Code code, std::string_view what);
 // Thread-safe.
 class OpensslContext final : public TlsContext {
  public:
-  OpensslContext(TlsServerOptions options, std::shared_ptr<SSL_CTX> context)
-      : server_(std::move(options)), context_(std::move(context)) {}
-  explicit OpensslContext(std::shared_ptr<SSL_CTX> context) : context_(std::move(context)) {}
+  // Makes the context again with another identity.
+  using Rebuild = std::function<base::Result<std::shared_ptr<SSL_CTX>>(
+      const std::string& certificate_pem, const std::string& key_pem)>;
+  OpensslContext(std::shared_ptr<SSL_CTX> context, Rebuild rebuild)
+      : rebuild_(std::move(rebuild)), context_(std::move(context)) {}
 
   base::Status replace_identity(std::string certificate_pem, std::string key_pem) override;
   std::shared_ptr<SSL_CTX> current() const {
@@ -29,8 +32,8 @@ class OpensslContext final : public TlsContext {
   }
 
  private:
+  const Rebuild rebuild_;
   mutable std::mutex mutex_;
-  TlsServerOptions server_;           // under mutex_
   std::shared_ptr<SSL_CTX> context_;  // under mutex_
 };
 

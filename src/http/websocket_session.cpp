@@ -148,6 +148,10 @@ class TunnelSession final : public UpgradedSession {
   }
   void on_sent() override { spdy_->on_sent(); }
   void on_end() override { spdy_->on_end(); }
+  void close() override {
+    spdy_->close();
+    tunnel_.messages().close(kWebSocketNormal);
+  }
   void finish() override {
     spdy_->finish();
     tunnel_.messages().close(kWebSocketNormal);

@@ -11,7 +11,7 @@ namespace skiff::http {
 class TlsContext {
  public:
   virtual ~TlsContext() = default;
-  // Server: takes a new certificate for handshakes from now on (renewal without a restart).
+  // Takes a new certificate for handshakes from now on (renewal without a restart).
   virtual base::Status replace_identity(std::string certificate_pem, std::string key_pem) = 0;
 };
 

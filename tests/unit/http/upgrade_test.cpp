@@ -37,6 +37,28 @@ base::Task<void> run_exec(http::ChannelSession& session) {
   }
 }
 
+base::Task<void> write_then_mark(http::ChannelSession& session, bool* read_ended) {
+  auto reading = session.read();
+  auto frame = co_await reading;
+  *read_ended = frame.is_ok() && !frame->has_value();
+}
+
+// Closes while a read waits.
+base::Task<void> run_closing(http::ChannelSession& session) {
+  base::TaskScope scope(*base::Executor::current());
+  bool read_ended = false;
+  scope.spawn(write_then_mark(session, &read_ended));
+  auto waiting = base::yield();
+  co_await waiting;
+  auto last = write_frame(session, 1, "last");
+  co_await last;
+  session.close();
+  auto joined = scope.join();
+  co_await joined;
+  auto late = write_frame(session, 1, read_ended ? "ended" : "not ended");
+  co_await late;
+}
+
 // Every opened channel gets "port P type T:" and then its own data back.
 base::Task<void> run_forward(http::ChannelSession& session) {
   for (;;) {
@@ -70,6 +92,9 @@ base::Task<http::Response> upgrade_handler(http::Request request) {
     response.upgrade->stream_types = {
         {"stdin", 0}, {"stdout", 1}, {"stderr", 2}, {"error", 3}, {"resize", 4}};
     response.upgrade->run = run_exec;
+  } else if (request.path() == "/close") {
+    response.upgrade->protocols = {"v5.channel.k8s.io"};
+    response.upgrade->run = run_closing;
   } else {
     response.upgrade->protocols = {"portforward.k8s.io"};
     response.upgrade->run = run_forward;
@@ -208,6 +233,17 @@ TEST_CASE("WebSocket v4 has no close signal, and a close from the client ends th
   REQUIRE(client.send(client_frame(0x82, std::string("\xff\0", 2))));
   CHECK(read_frame(client) == std::pair(0x82, std::string("\x01<") + '\0' + ">"));
   REQUIRE(client.send(client_frame(0x88, std::string("\x03\xe8", 2))));
+  CHECK(read_frame(client) == std::pair(0x88, std::string("\x03\xe8")));
+  CHECK(client.read_to_end().empty());
+}
+
+TEST_CASE("a session that its task closes ends the pending read and says goodbye once") {
+  auto handler = make_handler();
+  TestServer server(handler);
+  TestClient client(server.port());
+  REQUIRE(client.send(websocket_request("/close", "v5.channel.k8s.io")));
+  client.read_until("\r\n\r\n");
+  CHECK(read_frame(client) == std::pair(0x82, std::string("\x01last")));
   CHECK(read_frame(client) == std::pair(0x88, std::string("\x03\xe8")));
   CHECK(client.read_to_end().empty());
 }
