@@ -187,7 +187,7 @@ void UvLoop::on_timer() {
 }
 
 void UvLoop::run() {
-  pthread_setname_np(pthread_self(), name_.substr(0, 15).c_str());
+  if (!name_.empty()) pthread_setname_np(pthread_self(), name_.substr(0, 15).c_str());
   thread_ = std::this_thread::get_id();
   base::Executor::Scope scope(this);
   arm_timer();

@@ -48,7 +48,7 @@ class Loop : public base::Executor, public base::Timers {
   virtual std::unique_ptr<TurnHook> at_end_of_turn(base::UniqueFunction<void()> hook) = 0;
 };
 
-// `name` names the thread that calls run() (15 bytes at most).
+// `name` names the thread that calls run() (15 bytes at most); empty leaves its name.
 base::Result<std::unique_ptr<Loop>> make_loop(std::string name);
 
 // The system's clocks. Thread-safe, static storage.
