@@ -49,6 +49,8 @@ std::unique_ptr<Cgroups> make_cgroups() {
       for (auto known : kV1Controllers)
         if (word == known) controllers.emplace_back(std::string(word), entry.mount_point);
   }
+  // Hybrid: the OCI runtime makes the group in the hierarchies without controllers too.
+  if (!controllers.empty() && !unified.empty()) controllers.emplace_back("unified", unified);
   if (!controllers.empty()) return make_cgroups_v1(std::move(controllers));
   if (!unified.empty()) return make_cgroups_v2(unified);
   return make_null_cgroups();

@@ -11,8 +11,8 @@
 
 namespace skiff::sys {
 
-inline constexpr std::string_view kV1Controllers[] = {"cpu",  "cpuacct", "cpuset",  "memory",
-                                                      "pids", "devices", "freezer", "blkio"};
+inline constexpr std::string_view kV1Controllers[] = {
+    "cpu", "cpuacct", "cpuset", "memory", "pids", "devices", "freezer", "blkio", "name=systemd"};
 
 std::optional<std::int64_t> read_number(const std::string& path);
 // The number after `key` in a file of "key number" lines.
