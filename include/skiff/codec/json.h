@@ -26,17 +26,17 @@ class Json {
   using Array = std::vector<Json>;
   using Object = std::vector<JsonMember>;
 
-  Json() noexcept = default;  // null
-  Json(std::nullptr_t) noexcept {}
-  Json(bool value) : value_(value) {}
-  Json(int value) : value_(static_cast<std::int64_t>(value)) {}
-  Json(unsigned value) : value_(static_cast<std::int64_t>(value)) {}
-  Json(long value) : value_(static_cast<std::int64_t>(value)) {}
-  Json(long long value) : value_(static_cast<std::int64_t>(value)) {}
-  Json(double value) : value_(value) {}
-  Json(const char* value) : value_(std::string(value)) {}
-  Json(std::string_view value) : value_(std::string(value)) {}
-  Json(std::string value) : value_(std::move(value)) {}
+  Json() noexcept;  // null
+  Json(std::nullptr_t) noexcept;
+  Json(bool value);
+  Json(int value);
+  Json(unsigned value);
+  Json(long value);
+  Json(long long value);
+  Json(double value);
+  Json(const char* value);
+  Json(std::string_view value);
+  Json(std::string value);
   template <class T>
   Json(T*) = delete;  // a pointer is not a bool
 
@@ -99,6 +99,19 @@ struct JsonMember {
   std::string key;
   Json value;
 };
+
+// Here, because they need the complete member.
+inline Json::Json() noexcept = default;
+inline Json::Json(std::nullptr_t) noexcept {}
+inline Json::Json(bool value) : value_(value) {}
+inline Json::Json(int value) : value_(static_cast<std::int64_t>(value)) {}
+inline Json::Json(unsigned value) : value_(static_cast<std::int64_t>(value)) {}
+inline Json::Json(long value) : value_(static_cast<std::int64_t>(value)) {}
+inline Json::Json(long long value) : value_(static_cast<std::int64_t>(value)) {}
+inline Json::Json(double value) : value_(value) {}
+inline Json::Json(const char* value) : value_(std::string(value)) {}
+inline Json::Json(std::string_view value) : value_(std::string(value)) {}
+inline Json::Json(std::string value) : value_(std::move(value)) {}
 
 struct JsonLimits {
   std::size_t bytes_max = 3u << 20;  // kube-apiserver's request body limit

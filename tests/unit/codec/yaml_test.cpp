@@ -7,11 +7,11 @@ using namespace skiff::codec;
 TEST_CASE("plain scalars mean what Go's YAML makes of them") {
   auto yaml = parse_yaml(
       "a: yes\nb: 010\nc: 0x1F\nd: 1_000\ne: 1.5\nf: ~\ng: '1'\nh: 2026-01-01\n"
-      "i: 1e3\nj: \"yes\"\nk:\nl: -7\nm: 1.2.3\nn: 0o17\no: .5\np: 99999999999999999999\n");
+      "i: 1e3\nj: \"yes\"\nk:\nl: -7\nm: 1.2.3\nr: 0o17\no: .5\np: 99999999999999999999\n");
   REQUIRE(yaml);
   CHECK(write_json(*yaml) ==
         R"({"a":true,"b":8,"c":31,"d":1000,"e":1.5,"f":null,"g":"1","h":"2026-01-01",)"
-        R"("i":1000,"j":"yes","k":null,"l":-7,"m":"1.2.3","n":15,"o":0.5,"p":1e+20})");
+        R"("i":1000,"j":"yes","k":null,"l":-7,"m":"1.2.3","r":15,"o":0.5,"p":1e+20})");
 }
 
 TEST_CASE("a manifest stream becomes its documents") {
@@ -26,9 +26,9 @@ TEST_CASE("a manifest stream becomes its documents") {
 }
 
 TEST_CASE("block scalars, merges and aliases") {
-  auto yaml = parse_yaml("base: &b {x: 1, y: 2}\nmine:\n  <<: *b\n  y: 3\ntext: |\n  a\n  b\n");
+  auto yaml = parse_yaml("base: &b {x: 1, z: 2}\nmine:\n  <<: *b\n  z: 3\ntext: |\n  a\n  b\n");
   REQUIRE(yaml);
-  CHECK(write_json((*yaml)["mine"]) == R"({"y":3,"x":1})");
+  CHECK(write_json((*yaml)["mine"]) == R"({"z":3,"x":1})");
   CHECK((*yaml)["text"].as_string() == "a\nb\n");
 }
 
@@ -67,4 +67,38 @@ TEST_CASE("written YAML reads back as the same value") {
   auto back = parse_yaml(write_yaml(*json));
   REQUIRE(back);
   CHECK(*back == *json);
+}
+
+TEST_CASE("what can start no document ends the parse") {
+  // yaml-cpp alone makes documents of this without end.
+  for (auto text : {"- \"q\"\n, 0", "a: 1\n]", "\"q\"\n, 0_0"}) {
+    INFO(text);
+    CHECK(parse_yaml_stream(text).code() == skiff::base::Code::invalid_argument);
+  }
+}
+
+TEST_CASE("keys of other types become text") {
+  auto value = parse_yaml("1: a\non: b\n\"no\": c\n1.5: d\n");
+  REQUIRE(value.is_ok());
+  CHECK(write_json(*value) == R"({"1":"a","true":"b","no":"c","1.5":"d"})");
+  CHECK_FALSE(parse_yaml("[a]: b").is_ok());
+  CHECK_FALSE(parse_yaml("? {a: b}\n: c").is_ok());
+  CHECK_FALSE(parse_yaml("~: b").is_ok());
+}
+
+TEST_CASE("large and hostile YAML is bounded while it is read") {
+  std::string keys;
+  for (int i = 0; i < 100'000; ++i) keys += "k" + std::to_string(i) + ": 1\n";
+  auto value = parse_yaml(keys);
+  REQUIRE(value.is_ok());
+  CHECK(value->size() == 100'000);
+  std::string many;
+  for (int i = 0; i < 700'000; ++i) many += "-\n";
+  JsonParseOptions options;
+  options.limits.values_max = 1000;
+  CHECK(parse_yaml(many, options).code() == skiff::base::Code::too_large);
+  CHECK(parse_yaml("a: &x [*x]").code() == skiff::base::Code::invalid_argument);
+  std::string anchors = "[";
+  for (int i = 0; i < 400; ++i) anchors += "&a" + std::to_string(i) + " [";
+  CHECK_FALSE(parse_yaml(anchors).is_ok());
 }
