@@ -11,6 +11,11 @@ namespace skiff::api {
 
 using TextSink = base::UniqueFunction<void(std::string_view piece)>;
 
+// What an answer with the protobuf form says. Clients ask for "…v2@v1.0+protobuf", which they
+// refuse as a Content-Type.
+inline constexpr std::string_view kOpenApiV2ProtobufType =
+    "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+
 // /openapi/v2 as JSON, and as application/com.github.proto-openapi.spec.v2@v1.0+protobuf.
 void write_openapi_v2_json(TextSink& sink);
 void write_openapi_v2_protobuf(TextSink& sink);
