@@ -57,4 +57,17 @@ inline constexpr std::int64_t kTokenSecondsDefault = 3600;
 inline constexpr base::Duration kTokenRefreshAgeMax = 24h;
 inline constexpr base::Duration kTokenRetry = 10s;
 
+// The service proxy and the cluster's DNS.
+inline constexpr base::Duration kRulesRetryInitial = 1s;
+inline constexpr base::Duration kRulesRetryMax = 30s;
+inline constexpr base::Duration kDnsBindRetryInitial = 1s;
+inline constexpr base::Duration kDnsBindRetryMax = 30s;
+static_assert(kRulesRetryInitial < kRulesRetryMax && kDnsBindRetryInitial < kDnsBindRetryMax);
+// As CoreDNS answers for Services.
+inline constexpr std::uint32_t kServiceTtlSeconds = 5;
+// An ExternalName that points to another ExternalName of the cluster, and so on.
+inline constexpr int kAliasStepsMax = 8;
+// Endpoints in one answer; a larger one would not fit a TCP message.
+inline constexpr std::size_t kAnswerEndpointsMax = 1000;
+
 }  // namespace skiff::agent
