@@ -40,6 +40,9 @@ inline constexpr base::Duration kBookmarkIntervalMin = std::chrono::seconds(60);
 inline constexpr std::size_t kSharedEventsMax = 32;
 inline constexpr std::size_t kSharedEventBytesMax = 256u << 10;
 
-inline constexpr std::size_t kProxyBodyBytesMax = 16u << 20;
+// Connections of one `kubectl port-forward` at a time.
+inline constexpr std::size_t kForwardedConnectionsMax = 256;
+
+inline constexpr std::size_t kProxyHeadBytesMax = 64u << 10;
 
 }  // namespace skiff::apiserver

@@ -33,8 +33,6 @@ constexpr ActionRoute kActions[] = {
     {"pods", "exec", handle_exec},
     {"pods", "attach", handle_exec},
     {"pods", "portforward", handle_port_forward},
-    {"pods", "proxy", handle_proxy},
-    {"services", "proxy", handle_proxy},
     {"serviceaccounts", "token", handle_token_request},
 };
 
@@ -91,8 +89,11 @@ base::Task<ResponseOutcome> route(RequestContext& context) {
     if (action.subresource == info.subresource) handler = action.handler;
   }
   if (is_binding(info)) handler = handle_legacy_binding;
+  const bool is_view = info.subresource.empty() || info.subresource == "status" ||
+                       info.subresource == "scale" || info.subresource == "finalize" ||
+                       info.subresource == "ephemeralcontainers" || info.subresource == "resize";
   for (const auto& verb : kVerbs) {
-    if (handler == nullptr && verb.verb == info.verb) handler = verb.handler;
+    if (handler == nullptr && is_view && verb.verb == info.verb) handler = verb.handler;
   }
   if (handler == nullptr) {
     co_return api::method_not_allowed_error(info.group, info.resource, info.verb);

@@ -26,6 +26,11 @@ base::Result<std::unique_ptr<Registry>> make_registry(Options options) {
   return std::unique_ptr<Registry>(std::move(registry));
 }
 
+base::Result<std::string> first_service_address(std::string_view service_cidr) {
+  SKIFF_ASSIGN_OR_RETURN(auto network, parse_ipv4_network(service_cidr));
+  return format_ipv4(network.first + 1);
+}
+
 base::Status RegistryImpl::adopt_services() {
   base::Status status;
   snapshot().scan(storage_prefix("", "services", ""), {}, [&](const watch::Entry& entry) {

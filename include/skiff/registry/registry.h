@@ -123,6 +123,9 @@ base::Result<std::unique_ptr<Registry>> make_registry(Options options);
 std::optional<codec::Json> convert_for_read(const api::ResourceInfo& resource,
                                             const api::StoredObject& stored);
 
+// The address of default/kubernetes. Errors: invalid_argument for what is no service network.
+base::Result<std::string> first_service_address(std::string_view service_cidr);
+
 // autoscaling/v1 Scale of a deployment or replica set, and back.
 codec::Json scale_of(const codec::Json& object);
 

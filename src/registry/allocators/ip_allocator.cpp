@@ -27,11 +27,9 @@ std::optional<std::uint32_t> parse_ipv4(std::string_view text) {
   return address;
 }
 
-base::Result<std::unique_ptr<IpAllocator>> IpAllocator::make(std::string_view cidr,
-                                                             base::Random& random) {
+base::Result<std::pair<std::uint32_t, std::uint32_t>> parse_ipv4_network(std::string_view cidr) {
   auto slash = cidr.find('/');
-  auto bits =
-      slash == std::string_view::npos ? std::nullopt : base::parse_int(cidr.substr(slash + 1));
+  auto bits = slash == cidr.npos ? std::nullopt : base::parse_int(cidr.substr(slash + 1));
   auto address = parse_ipv4(cidr.substr(0, slash));
   if (!address || !bits || *bits < 12 || *bits > 30) {
     return base::invalid_argument(
@@ -39,9 +37,13 @@ base::Result<std::unique_ptr<IpAllocator>> IpAllocator::make(std::string_view ci
   }
   const std::uint32_t size = std::uint32_t{1} << (32 - *bits);
   SKIFF_ASSERT(size <= kServiceAddressesMax);
-  const std::uint32_t network = *address & ~(size - 1);
-  return std::make_unique<IpAllocator>(network, size,
-                                       base::concat(format_ipv4(network), "/", *bits), random);
+  return std::pair<std::uint32_t, std::uint32_t>(*address & ~(size - 1), size);
+}
+
+base::Result<std::unique_ptr<IpAllocator>> IpAllocator::make(std::string_view cidr,
+                                                             base::Random& random) {
+  SKIFF_ASSIGN_OR_RETURN(auto network, parse_ipv4_network(cidr));
+  return std::make_unique<IpAllocator>(network.first, network.second, std::string(cidr), random);
 }
 
 IpAllocator::IpAllocator(std::uint32_t network, std::uint32_t size, std::string cidr,

@@ -11,12 +11,16 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace skiff::registry {
 
 std::string format_ipv4(std::uint32_t address);
 // nullopt for anything but four decimal octets.
 std::optional<std::uint32_t> parse_ipv4(std::string_view text);
+
+// Network address and size of a service CIDR. Errors: invalid_argument.
+base::Result<std::pair<std::uint32_t, std::uint32_t>> parse_ipv4_network(std::string_view cidr);
 
 // IPv4 addresses of a CIDR without its first (network) and last (broadcast). Thread-safe.
 class IpAllocator {
@@ -32,7 +36,6 @@ class IpAllocator {
   base::Result<std::string> reserve_next();
   void release(std::string_view address);
   std::size_t used() const;
-  std::string first_address() const { return format_ipv4(network_ + 1); }
 
  private:
   bool in_range(std::uint32_t address) const;

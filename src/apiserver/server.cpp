@@ -1,0 +1,126 @@
+#include "apiserver/server.h"
+
+#include "apiserver/encode.h"
+#include "apiserver/filters/filters.h"
+#include "apiserver/metrics.h"
+#include "apiserver/respond.h"
+#include "apiserver/routes.h"
+#include "apiserver/selection.h"
+
+namespace skiff::apiserver {
+
+Services::Services() = default;
+Services::~Services() = default;
+
+registry::Scope RequestContext::scope() const {
+  SKIFF_ASSERT(info.type != nullptr);
+  return {info.type, info.subresource, info.type->namespaced ? info.namespace_name : std::string(),
+          info.name};
+}
+
+namespace {
+
+// The latest objects as auth and admission read them. Thread-safe.
+class HubReader final : public auth::ObjectReader {
+ public:
+  explicit HubReader(const watch::Hub& hub) : hub_(hub) {}
+
+  api::StoredObject get(std::string_view group, std::string_view resource,
+                        std::string_view namespace_name, std::string_view name) const override {
+    auto snapshot = hub_.snapshot();
+    auto entry = snapshot.get(registry::storage_key(group, resource, namespace_name, name));
+    if (!entry) return {};
+    return api::StoredObject(entry->value, entry->revision);
+  }
+
+  void scan(std::string_view group, std::string_view resource, std::string_view namespace_name,
+            base::UniqueFunction<bool(const api::StoredObject&)> visit) const override {
+    hub_.snapshot().scan(registry::storage_prefix(group, resource, namespace_name), {},
+                         [&](const watch::Entry& entry) {
+                           return visit(api::StoredObject(entry.value, entry.revision));
+                         });
+  }
+
+ private:
+  const watch::Hub& hub_;
+};
+
+}  // namespace
+
+base::Result<std::unique_ptr<ApiServer>> make_apiserver(Options options) {
+  SKIFF_ASSERT(options.workers != nullptr && options.timers != nullptr);
+  SKIFF_ASSERT(options.random != nullptr && options.store != nullptr && options.hub != nullptr);
+  auto services = std::make_unique<Services>();
+  services->reader = std::make_unique<HubReader>(*options.hub);
+
+  registry::Options registry_options;
+  registry_options.store = options.store;
+  registry_options.hub = options.hub;
+  registry_options.clock = &options.timers->clock();
+  registry_options.random = options.random;
+  registry_options.service_cidr = options.service_cidr;
+  registry_options.node_port_first = options.node_port_first;
+  registry_options.node_port_last = options.node_port_last;
+  SKIFF_ASSIGN_OR_RETURN(services->registry, registry::make_registry(std::move(registry_options)));
+
+  auth::TokenOptions token_options;
+  token_options.key_pem = options.service_account_key_pem;
+  token_options.issuer = options.service_account_issuer;
+  token_options.clock = &options.timers->clock();
+  token_options.random = options.random;
+  token_options.reader = services->reader.get();
+  SKIFF_ASSIGN_OR_RETURN(services->tokens,
+                         auth::make_service_account_tokens(std::move(token_options)));
+  services->authenticator = auth::make_authenticator(*services->tokens);
+  services->authorizer = auth::make_authorizer(*services->reader);
+
+  admission::Options admission_options;
+  admission_options.reader = services->reader.get();
+  admission_options.timers = options.timers;
+  admission_options.random = options.random;
+  services->admission = admission::make_chain(admission_options);
+
+  services->encodings = std::make_unique<EventEncodings>();
+  services->continues = std::make_unique<ContinueSnapshots>(*options.timers);
+  services->metrics = std::make_unique<Metrics>();
+  services->options = std::move(options);
+  return std::unique_ptr<ApiServer>(std::make_unique<ServerImpl>(std::move(services)));
+}
+
+base::Task<http::Response> ServerImpl::handle(http::Request request) {
+  RequestContext context{*services_, std::move(request), {}, {}, {}, {}};
+  auto permit = run_filters(context, nullptr);
+  if (!permit.is_ok()) {
+    services_->metrics->count_request(context.info.verb, permit.error().code);
+    co_return error_response(permit.error(), query_bool(context.query, "pretty"));
+  }
+  auto task = route(context);
+  auto outcome = co_await std::move(task);
+  auto response = outcome.is_ok()
+                      ? std::move(outcome).value()
+                      : error_response(outcome.error(), query_bool(context.query, "pretty"));
+  add_warnings(context.warnings, response);
+  services_->metrics->count_request(context.info.verb, response.status);
+  co_return response;
+}
+
+std::optional<http::Response> ServerImpl::handle_inline(const http::Request&) {
+  return std::nullopt;
+}
+
+std::unique_ptr<client::Client> ServerImpl::loopback_client(auth::User user) {
+  return make_loopback_client(*services_, std::move(user));
+}
+
+base::Task<base::Status> ServerImpl::ensure_bootstrap_objects() {
+  auto client = make_loopback_client(*services_, auth::control_user("system:apiserver"));
+  auto task = ensure_bootstrap(*services_, *client);
+  co_return co_await std::move(task);
+}
+
+base::Task<void> ServerImpl::run(base::CancelToken cancel) {
+  auto task = services_->registry->expire_events(*services_->options.timers, cancel);
+  co_await std::move(task);
+}
+
+}  // namespace skiff::apiserver

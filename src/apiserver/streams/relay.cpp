@@ -1,0 +1,77 @@
+#include "apiserver/streams/relay.h"
+
+namespace skiff::apiserver {
+
+namespace {
+
+using Kind = http::ChannelFrame::Kind;
+
+// What the client sends, to the node. Ends when the client closes or the node is gone.
+base::Task<void> forward_input(std::shared_ptr<client::NodeStream> node,
+                               http::ChannelSession& session) {
+  for (;;) {
+    auto reading = session.read();
+    auto frame = co_await std::move(reading);
+    if (!frame.is_ok() || !*frame) break;
+    http::ChannelFrame& got = **frame;
+    if (got.kind == Kind::open_channel) continue;
+    client::NodeFrame out;
+    out.channel = got.channel;
+    out.data = std::move(got.data);
+    out.end = got.kind == Kind::close_channel || got.kind == Kind::reset_channel;
+    auto writing = node->write(std::move(out));
+    auto status = co_await std::move(writing);
+    if (!status.is_ok()) break;
+  }
+  // Nobody listens any more; a client that only half-closes says so by close_channel.
+  node->close();
+}
+
+base::Task<bool> send_frame(http::ChannelSession& session, Kind kind, std::uint32_t channel,
+                            std::string data) {
+  http::ChannelFrame frame;
+  frame.kind = kind;
+  frame.channel = channel;
+  frame.data = std::move(data);
+  auto writing = session.write(std::move(frame));
+  auto status = co_await std::move(writing);
+  co_return status.is_ok();
+}
+
+base::Task<void> forward_output(std::shared_ptr<client::NodeStream> node,
+                                http::ChannelSession& session) {
+  for (;;) {
+    auto reading = node->read();
+    auto frame = co_await std::move(reading);
+    if (!frame.is_ok() || !*frame) co_return;
+    client::NodeFrame& got = **frame;
+    const auto channel = got.channel;
+    const bool end = got.end;
+    if (!got.data.empty()) {
+      auto sending = send_frame(session, Kind::data, channel, std::move(got.data));
+      bool alive = co_await std::move(sending);
+      if (!alive) co_return;
+    }
+    if (!end) continue;
+    auto closing = send_frame(session, Kind::close_channel, channel, {});
+    bool alive = co_await std::move(closing);
+    if (!alive) co_return;
+  }
+}
+
+}  // namespace
+
+base::Task<void> relay_channels(std::shared_ptr<client::NodeStream> node,
+                                http::ChannelSession& session) {
+  base::TaskScope scope(*base::Executor::current());
+  base::CancelCallback on_gone(session.cancel(), [node] { node->close(); });
+  scope.spawn(forward_input(node, session));
+  auto output = forward_output(node, session);
+  co_await std::move(output);
+  node->close();
+  session.close();
+  auto joining = scope.join();
+  co_await std::move(joining);
+}
+
+}  // namespace skiff::apiserver
