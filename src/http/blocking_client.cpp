@@ -73,6 +73,8 @@ base::Task<base::Result<ClientResponse>> exchange(loop::Loop& loop, AsyncClient&
   ClientResponse response;
   response.status = (*stream)->status();
   response.headers = (*stream)->headers();
+  if (options.on_head && !options.on_head(response.status, response.headers))
+    co_return base::cancelled("the receiver of the answer stopped");
   bool to_sink = options.sink && response.status >= 200 && response.status < 300;
   for (;;) {
     base::TimerId timer = loop.start_timer(timeout, [stop] { stop.cancel(); });

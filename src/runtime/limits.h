@@ -1,6 +1,7 @@
 // Limits of module runtime.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 
@@ -24,6 +25,18 @@ inline constexpr std::size_t kArchiveBlockBytes = 64u << 10;
 inline constexpr int kTreeDepthMax = 1000;
 inline constexpr std::size_t kLayerNameHexDigits = 26;  // 104 bits of the digest
 static_assert(kLayersMax * (2 + kLayerNameHexDigits + 1) < 4000, "lowerdir fits one page");
+
+// Registries.
+inline constexpr std::size_t kPemBytesMax = 1u << 20;
+inline constexpr std::size_t kRegistriesFileBytesMax = 1u << 20;
+inline constexpr std::size_t kChallengeBytesMax = 8u << 10;
+inline constexpr std::size_t kTokenBytesMax = 256u << 10;
+inline constexpr std::size_t kRegistryErrorBytesMax = 64u << 10;
+inline constexpr std::size_t kRegistryMessageBytesMax = 300;
+inline constexpr int kRegistryTimeoutMs = 30'000;
+inline constexpr int kRedirectsMax = 5;
+inline constexpr int kBlobTriesMax = 5;
+inline constexpr std::chrono::hours kPartialBlobAge{72};
 
 // Pods and containers.
 inline constexpr std::size_t kIdBytesMax = 64;

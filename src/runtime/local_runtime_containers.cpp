@@ -257,15 +257,23 @@ base::Status LocalRuntime::start_container(const std::string& id) {
   SKIFF_ASSIGN_OR_RETURN(auto container, find_container(id));
   if (container.exit || container.started_at)
     return base::conflict(concat("container ", id, " has been started already"));
-  SKIFF_RETURN_IF_ERROR(oci_.start(id));
-  auto now = loop::real_clock().now();
-  {
+  // Noted first: a short process has ended before the OCI runtime returns. Not synced: after a
+  // power cut nothing runs, and the exit record says the rest.
+  auto note = [&](std::optional<base::WallTime> time) {
     std::lock_guard lock(mutex_);
-    containers_[id].started_at = now;
+    containers_[id].started_at = time;
+  };
+  auto now = loop::real_clock().now();
+  std::string file = container_folder(id) + "/started";
+  SKIFF_RETURN_IF_ERROR(
+      sys::write_file_atomic(file, std::to_string(now.unix_ns), 0600, sys::Sync::no));
+  note(now);
+  auto status = oci_.start(id);
+  if (!status.is_ok()) {
+    note(std::nullopt);
+    (void)sys::remove_tree(file);
   }
-  // Not synced: after a power cut nothing runs, and the exit record says the rest.
-  return sys::write_file_atomic(container_folder(id) + "/started", std::to_string(now.unix_ns),
-                                0600, sys::Sync::no);
+  return status;
 }
 
 base::Status LocalRuntime::signal_container(const std::string& id, int signal_number) {

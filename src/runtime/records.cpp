@@ -13,7 +13,7 @@ using codec::Json;
 base::Result<Json> parse_record(std::string_view text) {
   codec::JsonParseOptions options;
   options.limits.bytes_max = kRecordBytesMax;
-  auto json = codec::parse_json(text, options);
+  const auto json = codec::parse_json(text, options);
   if (!json.is_ok() || (*json)["version"].as_int() != 1)
     return base::Status(base::Code::data_loss, "record is damaged");
   return json;
@@ -45,7 +45,7 @@ std::string write_pod_record(const PodRecord& record) {
 }
 
 base::Result<PodRecord> parse_pod_record(std::string_view text) {
-  SKIFF_ASSIGN_OR_RETURN(auto json, parse_record(text));
+  SKIFF_ASSIGN_OR_RETURN(const auto json, parse_record(text));
   PodRecord record;
   PodOptions& options = record.options;
   options.uid = json["uid"].as_string();
@@ -87,7 +87,7 @@ std::string write_container_record(const ContainerRecord& record) {
 }
 
 base::Result<ContainerRecord> parse_container_record(std::string_view text) {
-  SKIFF_ASSIGN_OR_RETURN(auto json, parse_record(text));
+  SKIFF_ASSIGN_OR_RETURN(const auto json, parse_record(text));
   ContainerRecord record;
   record.id = json["id"].as_string();
   record.pod_uid = json["pod"].as_string();

@@ -70,6 +70,8 @@ struct BlockingRequest {
   std::size_t body_bytes_max = 16u << 20;
   // When set, gets the body piece by piece of a 2xx answer and returns whether to go on.
   base::UniqueFunction<bool(std::string_view piece)> sink;
+  // When set, sees the answer's head before its body and returns whether to go on.
+  base::UniqueFunction<bool(int status, const Headers& headers)> on_head;
 };
 base::Result<ClientResponse> send_blocking(BlockingRequest request);
 

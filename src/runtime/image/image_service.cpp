@@ -1,11 +1,14 @@
 #include <skiff/base/log.h>
 #include <skiff/base/strings.h>
+#include <skiff/http/client.h>
 #include <skiff/runtime/image.h>
 
 #include <algorithm>
 
 #include "runtime/image/archive_import.h"
 #include "runtime/image/manifest.h"
+#include "runtime/image/pull.h"
+#include "runtime/image/registries.h"
 #include "runtime/image/store.h"
 
 namespace skiff::runtime {
@@ -27,7 +30,8 @@ bool matches(const Image& image, const ImageReference& reference) {
 // Thread-safe: all state is in the store, which other processes change too.
 class LocalImageService final : public ImageService {
  public:
-  explicit LocalImageService(const ImageServiceOptions& options) : store_(options.data_dir) {}
+  LocalImageService(const ImageServiceOptions& options, Registries registries)
+      : store_(options.data_dir), puller_(store_, std::move(registries), http::send_blocking) {}
 
   base::Status open() { return store_.open(); }
 
@@ -48,11 +52,10 @@ class LocalImageService final : public ImageService {
     return images;
   }
 
-  base::Result<Image> pull(std::string_view reference, const std::vector<RegistryAuth>&,
-                           base::CancelToken) override {
+  base::Result<Image> pull(std::string_view reference, const std::vector<RegistryAuth>& credentials,
+                           base::CancelToken cancel) override {
     SKIFF_ASSIGN_OR_RETURN(auto parsed, parse_image_reference(reference));
-    return base::Status(base::Code::unimplemented,
-                        concat("pull ", parsed.to_string(), ": this build has no registry client"));
+    return puller_.pull(parsed, credentials, cancel);
   }
 
   base::Result<std::vector<Image>> import(const std::string& path) override {
@@ -75,12 +78,14 @@ class LocalImageService final : public ImageService {
 
  private:
   ImageStore store_;
+  Puller puller_;
 };
 
 }  // namespace
 
 base::Result<std::unique_ptr<ImageService>> make_image_service(const ImageServiceOptions& options) {
-  auto service = std::make_unique<LocalImageService>(options);
+  SKIFF_ASSIGN_OR_RETURN(auto registries, load_registries(options.registries_file));
+  auto service = std::make_unique<LocalImageService>(options, std::move(registries));
   SKIFF_RETURN_IF_ERROR(service->open());
   return std::unique_ptr<ImageService>(std::move(service));
 }

@@ -66,7 +66,7 @@ bool is_digest(std::string_view text) {
 }
 
 base::Result<Manifest> parse_manifest(std::string_view text) {
-  SKIFF_ASSIGN_OR_RETURN(auto json,
+  SKIFF_ASSIGN_OR_RETURN(const auto json,
                          parse_bounded(text, kManifestBytesMax).with_context("image manifest"));
   if (!json.is_object()) return invalid_argument("image manifest: not an object");
   if (json["schemaVersion"].as_int() != 2)
@@ -87,7 +87,7 @@ base::Result<Manifest> parse_manifest(std::string_view text) {
 }
 
 base::Result<ParsedConfig> parse_image_config(std::string_view text) {
-  SKIFF_ASSIGN_OR_RETURN(auto json,
+  SKIFF_ASSIGN_OR_RETURN(const auto json,
                          parse_bounded(text, kConfigBytesMax).with_context("image config"));
   if (!json.is_object()) return invalid_argument("image config: not an object");
   ParsedConfig out;
@@ -110,7 +110,7 @@ base::Result<ParsedConfig> parse_image_config(std::string_view text) {
 }
 
 base::Result<std::vector<DockerArchiveImage>> parse_docker_archive(std::string_view text) {
-  SKIFF_ASSIGN_OR_RETURN(auto json,
+  SKIFF_ASSIGN_OR_RETURN(const auto json,
                          parse_bounded(text, kManifestBytesMax).with_context("manifest.json"));
   if (!json.is_array()) return invalid_argument("manifest.json: not a list of images");
   std::vector<DockerArchiveImage> out;

@@ -3,6 +3,7 @@
 #include <skiff/base/log.h>
 #include <skiff/base/random.h>
 #include <skiff/base/strings.h>
+#include <skiff/loop/loop.h>
 #include <skiff/sys/files.h>
 #include <skiff/sys/mounts.h>
 #include <skiff/sys/process.h>
@@ -73,7 +74,7 @@ std::string write_image_record(const ImageRecord& record) {
 base::Result<ImageRecord> parse_image_record(std::string_view text) {
   codec::JsonParseOptions options;
   options.limits.bytes_max = kImageRecordBytesMax;
-  auto json = codec::parse_json(text, options);
+  const auto json = codec::parse_json(text, options);
   if (!json.is_ok())
     return base::Status(base::Code::data_loss, std::string(json.status().message()));
   ImageRecord record;
@@ -112,6 +113,15 @@ base::Status ImageStore::open() {
     std::size_t dash = name.find('-');
     auto pid = base::parse_int(std::string_view(name).substr(0, dash));
     if (!pid || !sys::path_exists(concat("/proc/", *pid))) (void)sys::remove_tree(path);
+  }
+  // Downloads that nobody went on with.
+  for (const auto& name : sys::list_folder(concat(content_, "/blobs")).value_or({})) {
+    std::string path = concat(content_, "/blobs/", name);
+    struct stat info {};
+    if (stat(path.c_str(), &info) == 0 &&
+        loop::real_clock().now() - base::WallTime::from_unix_seconds(info.st_mtime) >
+            kPartialBlobAge)
+      unlink(path.c_str());
   }
   return {};
 }

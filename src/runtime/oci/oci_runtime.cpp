@@ -11,7 +11,7 @@ namespace skiff::runtime {
 std::string oci_error_text(std::string_view log, std::string_view fallback) {
   std::string text;
   for (auto line : base::split(log, '\n')) {
-    auto json = codec::parse_json(line);
+    const auto json = codec::parse_json(line);
     if (!json.is_ok()) continue;
     auto level = (*json)["level"].as_string();
     if (level == "error" || level == "fatal") text = (*json)["msg"].as_string();

@@ -213,7 +213,7 @@ base::Result<Json> seccomp_json(const ContainerOptions& options, const SpecInput
     return Json();
   if (options.seccomp == "RuntimeDefault")
     return default_seccomp(capabilities, inputs.architecture);
-  auto profile = codec::parse_json(options.seccomp);
+  const auto profile = codec::parse_json(options.seccomp);
   if (!profile.is_ok() || !(*profile)["defaultAction"].is_string())
     return base::invalid_argument("seccomp profile is no JSON object with a defaultAction");
   return profile;
