@@ -23,6 +23,9 @@ inline constexpr std::size_t kAnnotationsBytesMax = 256u << 10;
 inline constexpr std::size_t kManagerBytesMax = 128;
 inline constexpr std::size_t kSubresourceBytesMax = 256;
 
+// The data of one Secret or ConfigMap.
+inline constexpr std::size_t kSecretBytesMax = 1u << 20;
+
 // Operations of one JSON patch.
 inline constexpr std::size_t kJsonPatchOperationsMax = 10'000;
 // What the copy operations of one JSON patch may add together.

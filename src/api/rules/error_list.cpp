@@ -51,6 +51,12 @@ void ErrorList::not_supported(std::string path, std::string_view value,
       {FieldError::Type::not_supported, std::move(path), base::quote(value), std::move(detail)});
 }
 
+void ErrorList::not_supported_value(std::string path, const Json& value,
+                                    std::initializer_list<std::string_view> supported) {
+  not_supported(std::move(path), "", supported);
+  errors_.back().bad_value = value_text(value);
+}
+
 void ErrorList::too_long(std::string path, std::size_t bytes_max) {
   errors_.push_back(
       {FieldError::Type::too_long, std::move(path), "",

@@ -37,6 +37,9 @@ class ErrorList {
                      std::initializer_list<std::string_view> supported) {
     not_supported(std::move(path), value, std::span(supported.begin(), supported.size()));
   }
+  // The same for a value that is no string.
+  void not_supported_value(std::string path, const codec::Json& value,
+                           std::initializer_list<std::string_view> supported);
   void too_long(std::string path, std::size_t bytes_max);
   void too_many(std::string path, std::size_t actual, std::size_t items_max);
 

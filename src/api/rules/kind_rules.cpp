@@ -5,20 +5,24 @@ namespace skiff::api::rules {
 namespace {
 
 constexpr KindRules kKindRules[] = {
-    {"", "Namespace", check_dns1123_label},
-    {"", "Node", check_dns1123_subdomain},
-    {"", "Pod", check_dns1123_subdomain},
-    {"", "Service", check_dns1035_label},
-    {"", "Endpoints", check_dns1123_subdomain},
-    {"", "ConfigMap", check_dns1123_subdomain},
-    {"", "Secret", check_dns1123_subdomain},
+    {"", "Namespace", check_dns1123_label, validate_namespace, validate_namespace_update},
+    {"", "Node", check_dns1123_subdomain, validate_node, validate_node_update},
+    {"", "Pod", check_dns1123_subdomain, validate_pod_create, validate_pod_update},
+    {"", "Service", check_dns1035_label, validate_service, validate_service_update},
+    {"", "Endpoints", check_dns1123_subdomain, validate_endpoints, validate_endpoints_update},
+    {"", "ConfigMap", check_dns1123_subdomain, validate_config_map, validate_config_map_update},
+    {"", "Secret", check_dns1123_subdomain, validate_secret, validate_secret_update},
     {"", "ServiceAccount", check_dns1123_subdomain},
-    {"", "Event", check_path_segment_name},
-    {"events.k8s.io", "Event", check_path_segment_name},
-    {"coordination.k8s.io", "Lease", check_dns1123_subdomain},
-    {"discovery.k8s.io", "EndpointSlice", check_dns1123_subdomain},
-    {"apps", "ReplicaSet", check_dns1123_subdomain},
-    {"apps", "Deployment", check_dns1123_subdomain},
+    {"", "Event", check_path_segment_name, validate_core_event, validate_core_event_update},
+    {"events.k8s.io", "Event", check_dns1123_subdomain, validate_event, validate_event_update},
+    {"coordination.k8s.io", "Lease", check_dns1123_subdomain, validate_lease,
+     validate_lease_update},
+    {"discovery.k8s.io", "EndpointSlice", check_dns1123_subdomain, validate_endpoint_slice,
+     validate_endpoint_slice_update},
+    {"apps", "ReplicaSet", check_dns1123_subdomain, validate_replica_set,
+     validate_replica_set_update},
+    {"apps", "Deployment", check_dns1123_subdomain, validate_deployment,
+     validate_deployment_update},
 };
 constexpr KindRules kOthers;
 

@@ -64,6 +64,19 @@ void validate_finalizers(const Json& finalizers, const std::string& path, ErrorL
     errors.invalid(path, finalizers, "finalizer orphan and foregroundDeletion cannot be both set");
 }
 
+// Names without a domain are those that the system itself uses.
+void validate_standard_finalizers(const Json& finalizers, const std::string& path,
+                                  ErrorList& errors) {
+  const auto& items = finalizers.items();
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    std::string_view name = items[i].as_string();
+    if (name.find('/') == std::string_view::npos &&
+        !contains({"kubernetes", "orphan", "foregroundDeletion"}, name))
+      errors.invalid(index(path, i), name,
+                     "name is neither a standard finalizer name nor is it fully qualified");
+  }
+}
+
 void validate_managed_fields(const Json& managed_fields, const std::string& path,
                              ErrorList& errors) {
   for (std::size_t i = 0; i < managed_fields.size() && managed_fields.is_array(); ++i) {
@@ -172,6 +185,7 @@ void validate_metadata(const Json& metadata, bool namespaced, NameCheck name_che
   validate_owners(metadata["ownerReferences"], child(path, "ownerReferences"), errors);
   validate_finalizers(metadata["finalizers"], child(path, "finalizers"), errors);
   validate_managed_fields(metadata["managedFields"], child(path, "managedFields"), errors);
+  validate_standard_finalizers(metadata["finalizers"], child(path, "finalizers"), errors);
 }
 
 void validate_metadata_update(const Json& metadata, const Json& old_metadata, ErrorList& errors) {
@@ -186,6 +200,7 @@ void validate_metadata_update(const Json& metadata, const Json& old_metadata, Er
   validate_annotations(metadata["annotations"], child(path, "annotations"), errors);
   validate_owners(metadata["ownerReferences"], child(path, "ownerReferences"), errors);
   validate_managed_fields(metadata["managedFields"], child(path, "managedFields"), errors);
+  validate_standard_finalizers(metadata["finalizers"], child(path, "finalizers"), errors);
 }
 
 }  // namespace skiff::api::rules
