@@ -147,8 +147,8 @@ api::Outcome<Json> parse_body(const RequestContext& context, std::string_view ki
     tree = api::decode_protobuf(request.body);
   } else if (type == "application/json" || type == "application/yaml" ||
              type == "application/apply-patch+yaml" || base::ends_with(type, "+json")) {
-    // A JSON text is YAML too; YAML under the name of JSON is not accepted.
-    const bool yaml = base::ends_with(type, "yaml");
+    // JSON under the name of YAML is read as what it is; YAML under the name of JSON is refused.
+    const bool yaml = base::ends_with(type, "yaml") && !base::trim(request.body).starts_with('{');
     tree =
         yaml ? codec::parse_yaml(request.body, options) : codec::parse_json(request.body, options);
   } else {

@@ -103,7 +103,7 @@ api::Outcome<Selector> Selector::parse(const api::ResourceInfo& resource, std::s
 }
 
 bool Selector::matches(const api::StoredObject& object) const {
-  auto text = object.stored().view();
+  auto text = object.text();
   if (!labels_.matches_everything() &&
       !labels_.matches(api::scan_string_map(text, {"metadata", "labels"}))) {
     return false;

@@ -93,7 +93,7 @@ Decision NodeAuthorizer::authorize_pods(std::string_view node, const Attributes&
   auto pod = reader_.get("", "pods", a.namespace_name, a.name);
   // Of a pod that is gone the node learns just that.
   if (pod.empty()) return allow();
-  auto bound = api::scan_string(pod.stored().view(), {"spec", "nodeName"});
+  auto bound = api::scan_string(pod.text(), {"spec", "nodeName"});
   if (bound && *bound == node) return allow();
   return no_opinion(
       base::concat("no relationship found between node '", node, "' and this object"));
@@ -112,7 +112,7 @@ Decision NodeAuthorizer::authorize_referenced(std::string_view node, const Attri
   const std::string node_member = base::concat("\"nodeName\":\"", node, "\"");
   bool found = false;
   reader_.scan("", "pods", a.namespace_name, [&](const api::StoredObject& pod) {
-    auto text = pod.stored().view();
+    auto text = pod.text();
     if (text.find(node_member) == text.npos || text.find(a.name) == text.npos) return true;
     auto tree = pod.parse();
     if (!tree.is_ok() || (*tree)["spec"]["nodeName"].as_string() != node) return true;

@@ -117,7 +117,7 @@ class Tokens final : public ServiceAccountTokens {
                             const Json& wanted, std::string_view what) const {
     auto found = options_.reader->get("", resource, namespace_name, wanted["name"].as_string());
     if (found.empty()) return refuse(base::concat("the ", what, " is gone"));
-    auto text = found.stored().view();
+    auto text = found.text();
     if (api::scan_string(text, {"metadata", "uid"}).value_or("") != wanted["uid"].as_string()) {
       return refuse(base::concat("the ", what, " is another one"));
     }

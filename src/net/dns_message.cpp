@@ -96,12 +96,6 @@ std::string record_data(const DnsRecord& record) {
       put16(data, record.port);
       put_name(data, record.data);
       break;
-    case DnsType::txt: {
-      std::string_view text = std::string_view(record.data).substr(0, 255);
-      data += static_cast<char>(text.size());
-      data += text;
-      break;
-    }
     default: put_name(data, record.data);
   }
   return data;

@@ -38,7 +38,7 @@ base::Task<void> RegistryImpl::sweep_events(base::WallTime now, base::WallTime* 
   std::vector<Old> old;
   base::WallTime soonest{};
   snapshot().scan(storage_prefix("", "events", ""), {}, [&](const watch::Entry& entry) {
-    auto end = last_seen(entry.value.view()) + kEventLifetime;
+    auto end = last_seen(api::StoredObject(entry.value, entry.revision).text()) + kEventLifetime;
     if (end <= now && old.size() < kEventSweepMax) {
       old.push_back({std::string(entry.key), entry.revision});
     } else if (soonest == base::WallTime{} || end < soonest) {

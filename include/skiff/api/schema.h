@@ -69,8 +69,6 @@ struct FieldInfo {
 std::span<const TypeInfo> all_types();  // sorted by name
 // Upstream's name of a named scalar or map ("v1.PullPolicy"); empty for plain types.
 std::string_view go_type_name(const FieldInfo& field);
-// One sentence in our own words; empty for most.
-std::string_view field_description(const FieldInfo& field);
 const FieldInfo* find_field(const TypeInfo& type, std::string_view name);
 
 }  // namespace skiff::api

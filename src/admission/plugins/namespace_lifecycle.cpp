@@ -41,7 +41,7 @@ class NamespaceLifecycle final : public Plugin {
     auto found = reader_.get("", "namespaces", {}, a.namespace_name);
     if (found.empty()) return api::not_found_error("", "namespaces", a.namespace_name);
     if (a.operation != Operation::create) return api::Done{};
-    if (api::scan_string(found.stored().view(), {"metadata", "deletionTimestamp"})) {
+    if (api::scan_string(found.text(), {"metadata", "deletionTimestamp"})) {
       auto error =
           api::forbidden_error(a.resource->group, a.resource->resource, a.name,
                                base::concat("unable to create new content in namespace ",

@@ -99,7 +99,7 @@ class NodeRestriction final : public Plugin {
     }
     auto pod = reader_.get("", "pods", a.namespace_name, reference["name"].as_string());
     if (pod.empty()) return api::not_found_error("", "pods", reference["name"].as_string());
-    auto text = pod.stored().view();
+    auto text = pod.text();
     if (api::scan_string(text, {"metadata", "uid"}).value_or("") != reference["uid"].as_string()) {
       return refuse(a, "the UID in the bound object reference does not match the UID in record");
     }

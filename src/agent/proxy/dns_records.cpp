@@ -155,11 +155,6 @@ DnsAnswer DnsRecords::addresses_of(std::string_view name, DnsType type,
     if (wants(type, DnsType::a))
       answer.records.push_back(make_record(name, DnsType::a, endpoint.address));
   });
-  // Clients take the first address: everybody gets a turn.
-  if (answer.records.size() > 1) {
-    auto first = static_cast<std::ptrdiff_t>(turn_++ % answer.records.size());
-    std::rotate(answer.records.begin(), answer.records.begin() + first, answer.records.end());
-  }
   // A headless Service without ready endpoints does not exist for clients, as with CoreDNS.
   return any ? answer : no_such_name();
 }

@@ -39,7 +39,6 @@ class DnsRecords final : public net::DnsSource {
   const ServiceTable& table_;
   const std::string domain_;
   const std::vector<std::string> reverse_ranges_;
-  std::size_t turn_ = 0;  // who comes first in the answers of headless Services
 };
 
 }  // namespace skiff::agent

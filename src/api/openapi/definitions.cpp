@@ -66,27 +66,7 @@ Json strings(std::span<const std::string_view> items) {
   return out;
 }
 
-// What members of every kind are, where the schema has no words of its own.
-std::string_view common_description(const TypeInfo& type, std::string_view field) {
-  if (type.kind.empty()) return {};
-  if (field == "apiVersion") return "The group and version of the schema that the object follows.";
-  if (field == "kind") return "The kind of the object.";
-  if (field == "metadata") return "The name, labels and other facts that every object has.";
-  if (field == "spec") return "What is wanted.";
-  if (field == "status") return "What is the case. Written by the system.";
-  if (field == "items") return "The objects of the list.";
-  return {};
-}
-
-// Version 3 allows nothing beside a reference.
-void wrap_reference(Json& schema) {
-  if (schema.size() < 2 || !schema.contains("$ref")) return;
-  Json reference = Json::object({{"$ref", schema.at({"$ref"})}});
-  schema.erase("$ref");
-  schema.set("allOf", Json::array({std::move(reference)}));
-}
-
-Json field_schema(OpenApi version, const TypeInfo& type, const FieldInfo& field) {
+Json field_schema(OpenApi version, const FieldInfo& field) {
   Json schema = value_schema(version, field);
   if (field.is_list) schema = Json::object({{"type", "array"}, {"items", std::move(schema)}});
   if (field.is_map)
@@ -110,10 +90,6 @@ Json field_schema(OpenApi version, const TypeInfo& type, const FieldInfo& field)
                                                                   : "retainKeys");
   }
   if (field.is_map && field.map_is_atomic) schema.set("x-kubernetes-map-type", "atomic");
-  const std::string_view own = field_description(field);
-  const std::string_view text = own.empty() ? common_description(type, field.name) : own;
-  if (!text.empty()) schema.set("description", text);
-  if (version == OpenApi::v3) wrap_reference(schema);
   return schema;
 }
 
@@ -193,7 +169,7 @@ Json definition_schema(OpenApi version, const Definition& definition) {
     Json properties = Json::object();
     for (const FieldInfo& field : type.fields)
       properties.mutable_members().push_back(
-          {std::string(field.name), field_schema(version, type, field)});
+          {std::string(field.name), field_schema(version, field)});
     schema.set("properties", std::move(properties));
   }
   if (!type.kind.empty()) schema.set("x-kubernetes-group-version-kind", kinds_of(type));

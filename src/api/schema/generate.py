@@ -6,7 +6,6 @@ Type tables ("core_v1.txt" holds the types of core.v1) have three kinds of lines
   type NAME [kind=GROUP/VERSION] [atomic]
     " A sentence about the type.
     FIELD TYPE NUMBER [FLAG...]
-      " A sentence about the field.
 
 TYPE is bool, int32, int64, double, string, bytes, quantity, time, micro_time, int_or_string, raw,
 json, schema_or_array, schema_or_bool, schema_or_strings or the short name of a type, after "[]" for
@@ -93,8 +92,7 @@ def read_types(path, types):
             types[current["name"]] = current
             continue
         if words[0] == '"':
-            target = current["fields"][-1] if current["fields"] else current
-            target["description"] = line.strip()[1:].strip()
+            current["description"] = line.strip()[1:].strip()
             continue
         field = {"name": words[0], "type": words[1], "number": words[2]}
         for word in words[3:]:
@@ -146,13 +144,11 @@ def field_text(field, types, index, lists):
 def write_types(types, lists, out):
     names = sorted(types)
     index = {name: i for i, name in enumerate(names)}
-    fields, entries, descriptions, start = [], [], [], 0
+    fields, entries, start = [], [], 0
     for name in names:
         entry = types[name]
         entry["fields"].sort(key=lambda f: f["name"].encode())
         fields += [field_text(f, types, index, lists) for f in entry["fields"]]
-        descriptions += ["  {%d, %s}," % (start + i, quoted(f["description"]))
-                         for i, f in enumerate(entry["fields"]) if "description" in f]
         count = len(entry["fields"])
         group, version = entry["group_version"] or ("", "")
         entries.append("  {%s, %s, %s, %s, %s, %s, %s, %s}," % (
@@ -171,10 +167,6 @@ def write_types(types, lists, out):
     out.append("")
     out.append("constinit const TypeInfo kTypes[%d] = {" % len(names))
     out += entries
-    out.append("};")
-    out += ["struct Description {", "  std::uint16_t field;", "  std::string_view text;", "};"]
-    out.append("constexpr Description kDescriptions[] = {  // sorted by field")
-    out += descriptions
     out.append("};")
     return index, lists_at
 
@@ -254,14 +246,6 @@ def main():
     tail.append("constexpr std::string_view kGoTypes[] = {%s};" % ", ".join(map(quoted, GO_TYPES)))
     tail += ["", "}  // namespace", "",
              "std::string_view go_type_name(const FieldInfo& f) { return kGoTypes[f.go_type]; }",
-             "std::string_view field_description(const FieldInfo& field) {",
-             "  const std::less<const FieldInfo*> before;",
-             "  if (before(&field, kFields) || !before(&field, std::end(kFields))) return {};",
-             "  const std::ptrdiff_t index = &field - kFields;",
-             "  auto found = std::lower_bound(std::begin(kDescriptions), std::end(kDescriptions), index,",
-             "      [](const Description& d, std::ptrdiff_t wanted) { return d.field < wanted; });",
-             "  if (found == std::end(kDescriptions) || found->field != index) return {};",
-             "  return found->text;", "}",
              "std::span<const TypeInfo> all_types() { return kTypes; }",
              "std::span<const ResourceInfo> all_resources() { return kResources; }", "",
              "}  // namespace skiff::api", ""]
@@ -269,8 +253,7 @@ def main():
     lists.write(strings)
     body[lists_at:lists_at] = strings + [""]
     head = ["// Made by src/api/schema/generate.py; do not edit.", "#include <skiff/api/kind.h>",
-            "#include <skiff/api/schema.h>", "", "#include <algorithm>", "#include <functional>",
-            "#include <iterator>", "", "namespace skiff::api {", "", "namespace {", ""]
+            "#include <skiff/api/schema.h>", "", "namespace skiff::api {", "", "namespace {", ""]
     with open(sys.argv[1], "w", encoding="utf-8") as out:
         out.write("\n".join(head + body + tail))
 

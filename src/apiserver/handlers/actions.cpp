@@ -49,7 +49,7 @@ api::Outcome<auth::TokenClaims> bind_token(const RequestContext& context, const 
   }
   auto found = context.services.reader->get("", resource, namespace_name, name);
   if (found.empty()) return api::not_found_error("", resource, name);
-  auto text = found.stored().view();
+  auto text = found.text();
   std::string uid = api::scan_string(text, {"metadata", "uid"}).value_or("");
   auto wanted = reference["uid"].as_string();
   if (!wanted.empty() && wanted != uid) {

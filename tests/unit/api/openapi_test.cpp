@@ -194,22 +194,6 @@ TEST_CASE("version 3 documents stand by themselves") {
   CHECK(openapi_hash("apis/batch/v1").empty());
 }
 
-TEST_CASE("types and fields carry descriptions, and references stand alone in version 3") {
-  const codec::Json v2 = parsed(v2_text());
-  const codec::Json& spec = v2["definitions"]["io.k8s.api.apps.v1.DeploymentSpec"];
-  CHECK_FALSE(spec["description"].empty());
-  CHECK_FALSE(spec.at({"properties", "template", "description"}).empty());
-  CHECK(spec.at({"properties", "template"}).contains("$ref"));
-  CHECK_FALSE(v2.at({"definitions", "io.k8s.api.core.v1.Pod", "properties", "kind", "description"})
-                  .empty());
-  const codec::Json v3 = parsed(v3_text("apis/apps/v1"));
-  const codec::Json& part = v3.at(
-      {"components", "schemas", "io.k8s.api.apps.v1.DeploymentSpec", "properties", "template"});
-  CHECK_FALSE(part.contains("$ref"));
-  CHECK(part["allOf"].items()[0]["$ref"].as_string() ==
-        "#/components/schemas/io.k8s.api.core.v1.PodTemplateSpec");
-}
-
 TEST_CASE("documents come in small pieces") {
   std::size_t largest = 0, total = 0;
   TextSink sink = [&](std::string_view piece) {

@@ -71,16 +71,6 @@ TEST_CASE("an answer carries the question and its records") {
   CHECK(code_of(answer) == 0);
 }
 
-TEST_CASE("a text record is one length-prefixed string") {
-  auto query = parse_dns_query(write_dns_query(1, "dns-version.cluster.local", DnsType::txt));
-  REQUIRE(query);
-  DnsAnswer answer;
-  answer.outcome = DnsAnswer::Outcome::found;
-  answer.records.push_back({"dns-version.cluster.local", DnsType::txt, 5, "1.1.0"});
-  std::string text = write_dns_answer(*query, DnsCode::no_error, answer, "cluster.local", 512);
-  CHECK(text.find(std::string("\0\6\0051.1.0", 8)) != std::string::npos);
-}
-
 TEST_CASE("no such name, and no such record, come with the zone's SOA") {
   std::string missing = local("nope.default.svc.cluster.local", DnsType::a);
   CHECK(code_of(missing) == 3);

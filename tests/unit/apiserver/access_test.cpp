@@ -1,0 +1,138 @@
+#include <catch2/catch.hpp>
+
+#include "fixture.h"
+
+using namespace skiff;
+using codec::Json;
+using test::ApiFixture;
+
+TEST_CASE("nobody gets in but for public paths, others are told what they may not") {
+  ApiFixture api;
+  api.user.clear();
+  api.groups.clear();
+  CHECK(api.call("GET", "/readyz").body == "ok");
+  CHECK(api.call("GET", "/version").status == 200);
+  auto list = api.call("GET", "/api/v1/pods");
+  CHECK(list.status == 401);
+  CHECK(list.reason() == "Unauthorized");
+  CHECK(api.call("GET", "/metrics").status == 401);
+  auto request = api.request("GET", "/api/v1/pods");
+  request.headers.set("Authorization", "Bearer nonsense");
+  CHECK(api.send(std::move(request)).status == 401);
+
+  api.user = "jane";
+  auto denied = api.call("GET", "/api/v1/namespaces/default/pods");
+  CHECK(denied.status == 403);
+  CHECK(denied.message() ==
+        "pods is forbidden: User \"jane\" cannot list resource \"pods\" in API group \"\" in the "
+        "namespace \"default\"");
+  CHECK(api.call("GET", "/api").status == 200);
+}
+
+TEST_CASE("a service account's token is issued, accepted, and dies with its account") {
+  ApiFixture api;
+  const std::string accounts = "/api/v1/namespaces/default/serviceaccounts";
+  REQUIRE(api.call("POST", accounts, R"({"metadata":{"name":"robot"}})").status == 201);
+  auto made = api.call("POST", accounts + "/robot/token",
+                       R"({"apiVersion":"authentication.k8s.io/v1","kind":"TokenRequest",
+                           "spec":{"expirationSeconds":600}})");
+  REQUIRE(made.status == 201);
+  auto token = std::string(made.json()["status"]["token"].as_string());
+  REQUIRE_FALSE(token.empty());
+  auto short_one =
+      api.call("POST", accounts + "/robot/token", R"({"spec":{"expirationSeconds":5}})");
+  CHECK(short_one.status == 422);
+  auto as_robot = [&] {
+    http::Request request;
+    request.method = "GET";
+    request.target = "/api/v1/namespaces/default/pods";
+    request.headers.set("Authorization", "Bearer " + token);
+    return api.send(std::move(request));
+  };
+  auto denied = as_robot();
+  CHECK(denied.status == 403);
+  CHECK(denied.message().find("User \"system:serviceaccount:default:robot\"") != std::string::npos);
+  SECTION("its account is deleted") {
+    REQUIRE(api.call("DELETE", accounts + "/robot").status == 200);
+    CHECK(as_robot().status == 401);
+  }
+  SECTION("its time is over") {
+    api.loop.advance(std::chrono::seconds(601));
+    CHECK(as_robot().status == 401);
+  }
+  SECTION("a byte differs") {
+    token[token.size() / 2] = token[token.size() / 2] == 'A' ? 'B' : 'A';
+    CHECK(as_robot().status == 401);
+  }
+}
+
+TEST_CASE("a node sees itself, its pods and what they refer to") {
+  ApiFixture api;
+  REQUIRE(api.call("POST", "/api/v1/namespaces/default/serviceaccounts",
+                   R"({"metadata":{"name":"default"}})")
+              .status == 201);
+  for (const char* name : {"used", "other"}) {
+    REQUIRE(api.call("POST", "/api/v1/namespaces/default/secrets",
+                     R"({"metadata":{"name":")" + std::string(name) + "\"}}")
+                .status == 201);
+  }
+  REQUIRE(api.call("POST", "/api/v1/namespaces/default/pods",
+                   R"({"metadata":{"name":"p"},"spec":{"nodeName":"n1","containers":[{"name":"c",
+      "image":"i","envFrom":[{"secretRef":{"name":"used"}}]}]}})")
+              .status == 201);
+  api.user = "system:node:n1";
+  api.groups = {"system:nodes"};
+  CHECK(api.call("GET", "/api/v1/namespaces/default/secrets/used").status == 200);
+  auto denied = api.call("GET", "/api/v1/namespaces/default/secrets/other");
+  CHECK(denied.status == 403);
+  CHECK(denied.message().find("no relationship found between node 'n1' and this object") !=
+        std::string::npos);
+  CHECK(api.call("GET", "/api/v1/namespaces/default/secrets").status == 403);
+  CHECK(api.call("GET", "/api/v1/pods?fieldSelector=spec.nodeName%3Dn1").status == 200);
+  CHECK(api.call("GET", "/api/v1/pods").status == 403);
+  CHECK(api.call("GET", "/api/v1/pods?fieldSelector=spec.nodeName%3Dn2").status == 403);
+  CHECK(api.call("GET", "/api/v1/services").status == 200);
+  CHECK(api.call("POST", "/api/v1/nodes", R"({"metadata":{"name":"n1"}})").status == 201);
+  CHECK(api.call("POST", "/api/v1/nodes", R"({"metadata":{"name":"n2"}})").status == 403);
+  const std::string leases = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases";
+  CHECK(api.call("POST", leases, R"({"metadata":{"name":"n1"},"spec":{}})").status == 201);
+  CHECK(api.call("POST", leases, R"({"metadata":{"name":"n2"},"spec":{}})").status == 403);
+}
+
+TEST_CASE("the in-process client keeps reasons and passes the filters") {
+  ApiFixture api;
+  auto client = api.server->loopback_client(auth::control_user("system:test"));
+  namespace r = client::resources;
+  auto made = api.loop.run(client->create(
+      r::config_maps, "default",
+      Json::object({{"metadata", Json::object({{"name", "a"}, {"namespace", "default"}})}}), {},
+      {}));
+  REQUIRE(made.is_ok());
+  auto list = api.loop.run(client->list(r::config_maps, {}));
+  REQUIRE(list.is_ok());
+  CHECK(list->items.size() == 1);
+  auto stream = api.loop.run(client->watch(r::config_maps, {}, list->revision, {}));
+  REQUIRE(stream.is_ok());
+  REQUIRE(api.loop.run(client->remove(r::config_maps, "default", "a", {})).is_ok());
+  auto events = api.loop.run((*stream)->next());
+  REQUIRE(events.is_ok());
+  CHECK(events->front().type == client::WatchEvent::Type::removed);
+  auto missing = api.loop.run(client->get(r::config_maps, "default", "a"));
+  CHECK(missing.code() == base::Code::not_found);
+  auto nobody = api.server->loopback_client({"jane", {}, {"system:authenticated"}, {}});
+  auto denied = api.loop.run(nobody->list(r::secrets, {}));
+  CHECK(denied.code() == base::Code::permission_denied);
+}
+
+TEST_CASE("bootstrap objects are there, and a second start writes nothing") {
+  ApiFixture api;
+  auto service = api.call("GET", "/api/v1/namespaces/default/services/kubernetes").json();
+  CHECK(service["spec"]["clusterIP"].as_string() == "10.43.0.1");
+  auto dns = api.call("GET", "/api/v1/namespaces/kube-system/services/kube-dns").json();
+  CHECK(dns["spec"]["clusterIP"].as_string() == "10.43.0.10");
+  CHECK(dns["spec"]["ports"].size() == 2);
+  auto before = api.hub_->snapshot().revision();
+  auto again = api.loop.run(api.server->ensure_bootstrap_objects());
+  CHECK(again.is_ok());
+  CHECK(api.hub_->snapshot().revision() == before);
+}
