@@ -100,7 +100,7 @@ http::Response pieces_response(std::string_view content_type, Write write) {
 ResponseOutcome openapi_v2(const RequestContext& context) {
   const bool protobuf = accept_of(context).find(kOpenApiV2Protobuf) != std::string::npos;
   auto response =
-      protobuf ? pieces_response(kOpenApiV2Protobuf,
+      protobuf ? pieces_response(api::kOpenApiV2ProtobufType,
                                  [](api::TextSink& sink) { api::write_openapi_v2_protobuf(sink); })
                : pieces_response("application/json",
                                  [](api::TextSink& sink) { api::write_openapi_v2_json(sink); });
