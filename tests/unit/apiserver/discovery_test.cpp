@@ -111,6 +111,6 @@ TEST_CASE("health, version and metrics answer as upstream's") {
   auto version = api.call("GET", "/version").json();
   CHECK(version["gitVersion"].as_string() == "v1.36.0+skiff.1");
   CHECK(version["minor"].as_string() == "36");
-  CHECK(api.call("GET", "/metrics").body.find("apiserver_request_total{verb=\"create\"") !=
+  CHECK(api.call("GET", "/metrics").body.find("apiserver_request_total{verb=\"get\"") !=
         std::string::npos);
 }
