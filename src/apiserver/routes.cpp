@@ -95,6 +95,13 @@ base::Task<ResponseOutcome> route(RequestContext& context) {
   for (const auto& verb : kVerbs) {
     if (handler == nullptr && is_view && verb.verb == info.verb) handler = verb.handler;
   }
+  if (info.subresource == "proxy") {
+    api::ApiError error;
+    error.code = 501;
+    error.reason = api::Reason::unknown;
+    error.message = "this server does not proxy to pods and services; use port-forward";
+    co_return error;
+  }
   if (handler == nullptr) {
     co_return api::method_not_allowed_error(info.group, info.resource, info.verb);
   }
