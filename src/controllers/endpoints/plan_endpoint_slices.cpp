@@ -36,6 +36,15 @@ std::string identity(const Json& endpoint) {
                           : endpoint["addresses"].items()[0].as_string());
 }
 
+// Equal for port lists that mean the same, whether defaults are written out or not.
+std::string ports_key(const Json& ports) {
+  std::string key;
+  for (const Json& port : ports.items())
+    key += base::concat(port["name"].as_string(), '/', port["protocol"].as_string("TCP"), '/',
+                        port["port"].as_int(), '/', port["appProtocol"].as_string(), ';');
+  return key;
+}
+
 Json new_slice(const Json& service, const Json& ports) {
   Json owner = controller_reference(service, "v1", "Service");
   Json metadata = Json::object({{"generateName", base::concat(api::name_of(service), '-')},
@@ -106,15 +115,14 @@ SlicePlan plan_endpoint_slices(const Json& service, const std::vector<PodEndpoin
   std::map<std::string, Group> groups;
   std::map<std::string, Json> ports_of_group;
   for (const PodEndpoint& endpoint : endpoints) {
-    std::string key = canonical_text(endpoint.ports);
+    std::string key = ports_key(endpoint.ports);
     groups[key].emplace(identity(endpoint.endpoint), endpoint.endpoint);
     ports_of_group.emplace(std::move(key), endpoint.ports);
   }
   std::map<std::string, std::vector<Draft>> drafts;
   std::vector<JsonPtr> unused;
   for (const auto& slice : present) {
-    std::string key =
-        canonical_text(slice->at({"ports"}).is_array() ? slice->at({"ports"}) : Json::array());
+    std::string key = ports_key((*slice)["ports"]);
     auto group = groups.find(key);
     if (api::is_being_deleted(*slice)) continue;
     if (group == groups.end() || (*slice)["addressType"].as_string() != address_type(service)) {

@@ -148,6 +148,22 @@ TEST_CASE("slices hold a hundred endpoints, and a change touches only its slice"
   CHECK(less.update.size() == 1);
 }
 
+TEST_CASE("a slice whose ports leave defaults out is the same slice") {
+  Json object = service("web", "10.43.0.7");
+  object["spec"]["ports"].mutable_items()[0].erase("name");
+  std::vector<JsonPtr> pods = {std::make_shared<const Json>(pod("a", "10.42.0.5", true))};
+  auto endpoints =
+      controllers::plan_pod_endpoints(object, pods, [](auto) { return std::string(); });
+  Json slice = controllers::plan_endpoint_slices(object, endpoints, {}).create.at(0);
+  slice["ports"].mutable_items()[0].erase("name");
+  slice["ports"].mutable_items()[0].erase("protocol");
+  auto plan =
+      controllers::plan_endpoint_slices(object, endpoints, {std::make_shared<const Json>(slice)});
+  CHECK(plan.create.empty());
+  CHECK(plan.update.empty());
+  CHECK(plan.remove.empty());
+}
+
 TEST_CASE("pods that resolve a named port differently get slices of their own") {
   Json object = service("web", "10.43.0.7");
   Json other = pod("other", "10.42.0.8", true);

@@ -1,0 +1,84 @@
+// `sim [--seed N] [--seeds COUNT] [--ticks M]`: runs simulated clusters from seeds. A failure
+// prints the commit and the seed, which repeat it.
+#include <skiff/base/log.h>
+#include <skiff/base/strings.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+#include "sim/workload.h"
+
+#ifndef SKIFF_COMMIT
+#define SKIFF_COMMIT "unknown"
+#endif
+
+using namespace skiff;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct Arguments {
+  std::uint64_t seed = 1;
+  std::uint64_t seeds = 1;
+  int ticks = 60;
+};
+
+// Empty, or what went wrong.
+std::string run_seed(std::uint64_t seed, int ticks) {
+  sim::SimCluster cluster(seed, 3);
+  base::Random& random = cluster.random();
+  std::string complaint = sim::wait_settled(cluster, 5min);
+  if (!complaint.empty()) return "at the start: " + complaint;
+  for (int tick = 0; tick < ticks; ++tick) {
+    if (random.below(2) == 0) sim::act(cluster);
+    if (random.below(4) == 0) sim::disturb(cluster);
+    cluster.advance(sim::up_to(random, 3s));
+    complaint = sim::find_violation(cluster);
+    if (!complaint.empty()) return base::concat("at tick ", tick, ": ", complaint);
+  }
+  cluster.heal();
+  complaint = sim::wait_settled(cluster, 20min);
+  if (!complaint.empty()) return "after the faults: " + complaint;
+  complaint = sim::check_healthy_rollout(cluster);
+  if (!complaint.empty()) return "in a rollout without faults: " + complaint;
+  complaint = sim::find_violation(cluster);
+  if (complaint.empty()) complaint = cluster.store().check();
+  if (!complaint.empty()) return "at the end: " + complaint;
+  std::printf(
+      "seed %llu: ok, %llu calls, %llu failed on the wire, %llu watch events, %zu revisions\n",
+      static_cast<unsigned long long>(seed), static_cast<unsigned long long>(cluster.wire().calls),
+      static_cast<unsigned long long>(cluster.wire().lost),
+      static_cast<unsigned long long>(cluster.wire().watched), cluster.store().published().size());
+  return {};
+}
+
+Arguments parse(int argc, char** argv) {
+  Arguments arguments;
+  for (int i = 1; i + 1 < argc; i += 2) {
+    auto value = base::parse_int(argv[i + 1]).value_or(1);
+    if (std::strcmp(argv[i], "--seed") == 0) arguments.seed = static_cast<std::uint64_t>(value);
+    if (std::strcmp(argv[i], "--seeds") == 0) arguments.seeds = static_cast<std::uint64_t>(value);
+    if (std::strcmp(argv[i], "--ticks") == 0) arguments.ticks = static_cast<int>(value);
+  }
+  return arguments;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const char* level = std::getenv("SKIFF_SIM_LOG");
+  base::set_log(level != nullptr ? base::LogLevel::debug : base::LogLevel::off,
+                base::LogFormat::text);
+  Arguments arguments = parse(argc, argv);
+  for (std::uint64_t seed = arguments.seed; seed < arguments.seed + arguments.seeds; ++seed) {
+    std::string complaint = run_seed(seed, arguments.ticks);
+    if (complaint.empty()) continue;
+    std::printf("seed %llu FAILED (commit %s, --ticks %d): %s\n",
+                static_cast<unsigned long long>(seed), SKIFF_COMMIT, arguments.ticks,
+                complaint.c_str());
+    return 1;
+  }
+  return 0;
+}

@@ -1,0 +1,210 @@
+#include "sim/sim_client.h"
+
+#include <skiff/base/strings.h>
+
+#include <algorithm>
+
+namespace skiff::sim {
+
+using base::Status;
+
+class SimClient::Stream final : public client::WatchStream {
+ public:
+  Stream(SimClient& owner, std::unique_ptr<client::WatchStream> inner, base::CancelSource cancel,
+         std::string prefix, std::uint64_t from)
+      : owner_(owner),
+        inner_(std::move(inner)),
+        cancel_(std::move(cancel)),
+        prefix_(std::move(prefix)),
+        seen_(from) {
+    owner_.streams_.insert(this);
+    ++owner_.wire_.in_use;
+  }
+  ~Stream() override {
+    owner_.streams_.erase(this);
+    drop();
+  }
+
+  base::Task<base::Result<std::vector<client::WatchEvent>>> next() override {
+    if (lost_ != base::Code::ok) {
+      drop();
+      co_return Status(lost_, "the watch is lost");
+    }
+    reading_ = true;
+    auto reading = inner_->next();
+    auto batch = co_await std::move(reading);
+    reading_ = false;
+    if (lost_ != base::Code::ok) {
+      drop();
+      co_return Status(lost_, "the watch is lost");
+    }
+    if (batch.is_ok()) check(*batch);
+    co_return batch;
+  }
+
+  void lose(base::Code code) {
+    if (lost_ == base::Code::ok) lost_ = code;
+    cancel_.cancel();
+    if (!reading_) drop();
+  }
+
+ private:
+  void drop() {
+    if (!inner_) return;
+    inner_.reset();
+    --owner_.wire_.in_use;
+  }
+
+  // Every change of the resource, once, in order: against what the store published.
+  void check(const std::vector<client::WatchEvent>& batch) {
+    for (const client::WatchEvent& event : batch) {
+      ++owner_.wire_.watched;
+      if (event.type == client::WatchEvent::Type::bookmark) continue;
+      if (event.revision <= seen_) {
+        owner_.wire_.violation = base::concat("a watch of ", prefix_, " repeats revision ",
+                                              event.revision, " after ", seen_);
+        return;
+      }
+      if (!prefix_.empty() && missed_before(event.revision)) return;
+      seen_ = event.revision;
+    }
+  }
+  bool missed_before(std::uint64_t revision) {
+    const auto& log = owner_.wire_.store.published();
+    auto it = std::upper_bound(log.begin(), log.end(), seen_,
+                               [](std::uint64_t r, const Published& p) { return r < p.revision; });
+    for (; it != log.end() && it->revision < revision; ++it) {
+      if (!base::starts_with(it->key, prefix_)) continue;
+      owner_.wire_.violation =
+          base::concat("a watch of ", prefix_, " missed revision ", it->revision, " of ", it->key);
+      return true;
+    }
+    return false;
+  }
+
+  SimClient& owner_;
+  std::unique_ptr<client::WatchStream> inner_;
+  base::CancelSource cancel_;
+  const std::string prefix_;  // empty where a selector hides changes
+  std::uint64_t seen_;
+  bool reading_ = false;
+  base::Code lost_ = base::Code::ok;
+};
+
+void SimClient::lose_watches(base::Code code) {
+  std::vector<Stream*> streams(streams_.begin(), streams_.end());
+  for (Stream* stream : streams)
+    if (streams_.count(stream) != 0) stream->lose(code);
+}
+
+void SimClient::disconnect() {
+  down_ = true;
+  lose_watches(base::Code::unavailable);
+}
+
+void SimClient::connect(std::unique_ptr<client::Client> inner) {
+  inner_ = std::move(inner);
+  down_ = inner_ == nullptr;
+}
+
+void SimClient::set_cut(bool cut) {
+  cut_ = cut;
+  if (cut) lose_watches(base::Code::unavailable);
+}
+
+Status SimClient::admit() {
+  ++wire_.calls;
+  if (down_ || cut_) return base::unavailable("connection refused");
+  if (happens(wire_.random, wire_.faults.call_fails)) {
+    ++wire_.lost;
+    return base::unavailable("connection reset");
+  }
+  return Status::ok();
+}
+
+template <class T>
+base::Task<T> SimClient::carry(base::Task<T> call) {
+  ++wire_.in_use;
+  T answer = co_await std::move(call);
+  --wire_.in_use;
+  if (happens(wire_.random, wire_.faults.answer_lost)) {
+    ++wire_.lost;
+    co_return base::unavailable("connection reset before the answer");
+  }
+  co_return answer;
+}
+
+base::Task<client::Client::ObjectResult> SimClient::get(client::Resource resource,
+                                                        std::string namespace_name,
+                                                        std::string name) {
+  SKIFF_CO_RETURN_IF_ERROR(admit());
+  auto call = carry(inner_->get(resource, std::move(namespace_name), std::move(name)));
+  co_return co_await std::move(call);
+}
+
+base::Task<base::Result<client::ObjectList>> SimClient::list(client::Resource resource,
+                                                             client::ListOptions options) {
+  SKIFF_CO_RETURN_IF_ERROR(admit());
+  auto call = carry(inner_->list(resource, std::move(options)));
+  co_return co_await std::move(call);
+}
+
+base::Task<base::Result<std::unique_ptr<client::WatchStream>>> SimClient::watch(
+    client::Resource resource, client::ListOptions options, std::uint64_t revision,
+    base::CancelToken cancel) {
+  SKIFF_CO_RETURN_IF_ERROR(admit());
+  std::string prefix;
+  if (options.label_selector.empty() && options.field_selector.empty() &&
+      options.namespace_name.empty() && resource.resource != "events")
+    prefix = base::concat('/', resource.group.empty() ? "core" : resource.group, '/',
+                          resource.resource, '/');
+  base::CancelSource source = base::CancelSource::child_of(cancel);
+  ++wire_.in_use;
+  auto opening = inner_->watch(resource, std::move(options), revision, source.token());
+  auto opened = co_await std::move(opening);
+  --wire_.in_use;
+  if (!opened.is_ok()) co_return opened.status();
+  std::unique_ptr<client::WatchStream> stream = std::make_unique<Stream>(
+      *this, std::move(*opened), std::move(source), std::move(prefix), revision);
+  co_return stream;
+}
+
+base::Task<client::Client::ObjectResult> SimClient::create(client::Resource resource,
+                                                           std::string namespace_name,
+                                                           codec::Json object,
+                                                           std::string subresource,
+                                                           std::string name) {
+  SKIFF_CO_RETURN_IF_ERROR(admit());
+  auto call = carry(inner_->create(resource, std::move(namespace_name), std::move(object),
+                                   std::move(subresource), std::move(name)));
+  co_return co_await std::move(call);
+}
+
+base::Task<client::Client::ObjectResult> SimClient::update(client::Resource resource,
+                                                           codec::Json object,
+                                                           std::string subresource) {
+  SKIFF_CO_RETURN_IF_ERROR(admit());
+  auto call = carry(inner_->update(resource, std::move(object), std::move(subresource)));
+  co_return co_await std::move(call);
+}
+
+base::Task<client::Client::ObjectResult> SimClient::patch(client::Resource resource,
+                                                          std::string namespace_name,
+                                                          std::string name, client::PatchType type,
+                                                          codec::Json patch,
+                                                          std::string subresource) {
+  SKIFF_CO_RETURN_IF_ERROR(admit());
+  auto call = carry(inner_->patch(resource, std::move(namespace_name), std::move(name), type,
+                                  std::move(patch), std::move(subresource)));
+  co_return co_await std::move(call);
+}
+
+base::Task<Status> SimClient::remove(client::Resource resource, std::string namespace_name,
+                                     std::string name, client::DeleteOptions options) {
+  SKIFF_CO_RETURN_IF_ERROR(admit());
+  auto call = carry(
+      inner_->remove(resource, std::move(namespace_name), std::move(name), std::move(options)));
+  co_return co_await std::move(call);
+}
+
+}  // namespace skiff::sim

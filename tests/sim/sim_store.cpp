@@ -1,0 +1,75 @@
+#include "sim/sim_store.h"
+
+#include <skiff/base/strings.h>
+
+namespace skiff::sim {
+
+SimStore::SimStore(base::Executor& executor, base::Timers& timers, base::Random& random,
+                   const Faults& faults)
+    : timers_(timers),
+      random_(random),
+      faults_(faults),
+      inner_(store::make_memory_store(executor)) {}
+
+base::Task<base::Result<store::Revision>> SimStore::commit(store::Write write) {
+  base::Duration delay = up_to(random_, faults_.commit_delay_max);
+  if (delay.count() > 0) co_await base::sleep(timers_, delay, {});
+  if (happens(random_, faults_.commit_fails))
+    co_return base::unavailable("the disk refuses writes");
+  std::string key = write.key;
+  base::SharedBytes value = write.op == store::Write::Op::put ? write.value : base::SharedBytes();
+  auto committing = inner_->commit(std::move(write));
+  auto committed = co_await std::move(committing);
+  if (committed.is_ok()) {
+    Acknowledged& known = acknowledged_[key];
+    if (known.revision < *committed) known = Acknowledged{*committed, std::move(value)};
+  }
+  co_return committed;
+}
+
+base::Result<store::Store::Loaded> SimStore::load(base::UniqueFunction<void(store::Record)> each) {
+  return inner_->load(std::move(each));
+}
+
+void SimStore::set_event_sink(
+    base::UniqueFunction<void(std::vector<store::Event>, store::Revision)> sink) {
+  auto watched = [this, sink = std::move(sink)](std::vector<store::Event> events,
+                                                store::Revision upto) mutable {
+    for (const store::Event& event : events) {
+      if (!published_.empty() && event.revision <= published_.back().revision)
+        violation_ = base::concat("revision ", event.revision, " of ", event.key, " came after ",
+                                  published_.back().revision);
+      published_.push_back({event.key, event.revision});
+    }
+    sink(std::move(events), upto);
+  };
+  inner_->set_event_sink(std::move(watched));
+}
+
+std::string SimStore::check() {
+  if (!violation_.empty()) return violation_;
+  std::map<std::string, store::Record> present;
+  auto loaded = inner_->load([&](store::Record record) { present.emplace(record.key, record); });
+  if (!loaded.is_ok()) return "the store cannot be read";
+  for (const auto& [key, known] : acknowledged_) {
+    auto found = present.find(key);
+    if (found == present.end()) {
+      if (!known.value.empty()) {
+        // A later removal is published; anything else is a loss.
+        bool removed_later = false;
+        for (const Published& event : published_)
+          removed_later |= event.key == key && event.revision > known.revision;
+        if (!removed_later) return base::concat("an acknowledged write of ", key, " is lost");
+      }
+      continue;
+    }
+    if (found->second.revision < known.revision)
+      return base::concat(key, " went back to revision ", found->second.revision);
+    if (found->second.revision == known.revision &&
+        found->second.value.view() != known.value.view())
+      return base::concat(key, " has other bytes than were acknowledged");
+  }
+  return {};
+}
+
+}  // namespace skiff::sim

@@ -1,0 +1,52 @@
+// The memory store with faults, and the record of what it acknowledged and published.
+#pragma once
+
+#include <skiff/store/store.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sim/faults.h"
+
+namespace skiff::sim {
+
+struct Published {
+  std::string key;
+  store::Revision revision = 0;
+};
+
+class SimStore final : public store::Store {
+ public:
+  SimStore(base::Executor& executor, base::Timers& timers, base::Random& random,
+           const Faults& faults);
+
+  base::Task<base::Result<store::Revision>> commit(store::Write write) override;
+  base::Result<Loaded> load(base::UniqueFunction<void(store::Record)> each) override;
+  void set_event_sink(
+      base::UniqueFunction<void(std::vector<store::Event>, store::Revision)> sink) override;
+  store::HealthReport health() const override { return inner_->health(); }
+  Counters counters() const override { return inner_->counters(); }
+  base::Status close() override { return inner_->close(); }
+
+  // Every event since the beginning, in order.
+  const std::vector<Published>& published() const { return published_; }
+  // A sentence when an acknowledged write is not there any more or revisions went back; else empty.
+  std::string check();
+
+ private:
+  struct Acknowledged {
+    store::Revision revision = 0;
+    base::SharedBytes value;  // empty: removed
+  };
+  base::Timers& timers_;
+  base::Random& random_;
+  const Faults& faults_;
+  std::unique_ptr<store::Store> inner_;
+  std::map<std::string, Acknowledged> acknowledged_;
+  std::vector<Published> published_;
+  std::string violation_;
+};
+
+}  // namespace skiff::sim

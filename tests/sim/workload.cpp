@@ -1,0 +1,314 @@
+#include "sim/workload.h"
+
+#include <skiff/base/strings.h>
+
+#include <map>
+#include <set>
+
+namespace skiff::sim {
+
+using base::Status;
+using codec::Json;
+namespace resources = client::resources;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr int kDeployments = 4;
+
+std::string name_of_deployment(SimCluster& cluster) {
+  return base::concat("app-", cluster.random().below(kDeployments));
+}
+
+Json deployment(base::Random& random, const std::string& name) {
+  Json labels = Json::object({{"app", name}});
+  Json container = Json::object({{"name", "main"}, {"image", "image:1"}});
+  container["resources"]["requests"].set("cpu", base::concat(50 + random.below(4) * 50, "m"));
+  container["ports"] = Json::array({Json::object({{"name", "http"}, {"containerPort", 8080}})});
+  Json pod_template = Json::object();
+  pod_template["metadata"].set("labels", labels);
+  pod_template["spec"].set("containers", Json::array({std::move(container)}));
+  pod_template["spec"].set("terminationGracePeriodSeconds", 5);
+  Json object = Json::object({{"apiVersion", "apps/v1"}, {"kind", "Deployment"}});
+  object["metadata"].set("name", name);
+  object["metadata"].set("namespace", "default");
+  object["spec"].set("replicas", static_cast<std::int64_t>(random.below(8)));
+  object["spec"]["selector"].set("matchLabels", labels);
+  object["spec"].set("template", std::move(pod_template));
+  return object;
+}
+
+Json service(const std::string& name) {
+  Json object = Json::object({{"apiVersion", "v1"}, {"kind", "Service"}});
+  object["metadata"].set("name", name);
+  object["metadata"].set("namespace", "default");
+  object["spec"]["selector"].set("app", name);
+  object["spec"].set("ports", Json::array({Json::object({{"port", 80}, {"targetPort", "http"}})}));
+  return object;
+}
+
+void create(SimCluster& cluster, client::Resource resource, Json object) {
+  auto task = cluster.admin().create(resource, "default", std::move(object), "", "");
+  (void)cluster.loop().run(std::move(task));  // there already, or refused by a fault: no matter
+}
+
+void remove(SimCluster& cluster, client::Resource resource, const std::string& name,
+            std::string policy) {
+  client::DeleteOptions options;
+  options.propagation_policy = std::move(policy);
+  (void)cluster.loop().run(cluster.admin().remove(resource, "default", name, options));
+}
+
+void patch(SimCluster& cluster, const std::string& name, Json change) {
+  auto task = cluster.admin().patch(resources::deployments, "default", name,
+                                    client::PatchType::strategic, std::move(change), "");
+  (void)cluster.loop().run(std::move(task));
+}
+
+Json image_change(std::uint64_t version) {
+  Json container = Json::object({{"name", "main"}, {"image", base::concat("image:", version)}});
+  Json change = Json::object();
+  change["spec"]["template"]["spec"].set("containers", Json::array({std::move(container)}));
+  return change;
+}
+
+Json replicas_change(std::uint64_t replicas) {
+  Json change = Json::object();
+  change["spec"].set("replicas", static_cast<std::int64_t>(replicas));
+  return change;
+}
+
+void delete_some_pod(SimCluster& cluster) {
+  auto pods = cluster.list(resources::pods);
+  if (pods.empty()) return;
+  const Json& victim = pods[cluster.random().below(pods.size())];
+  if (api::namespace_of(victim) != "default") return;
+  remove(cluster, resources::pods, std::string(api::name_of(victim)), "");
+}
+
+}  // namespace
+
+void act(SimCluster& cluster) {
+  base::Random& random = cluster.random();
+  std::string name = name_of_deployment(cluster);
+  switch (random.below(8)) {
+    case 0:
+    case 1: return create(cluster, resources::deployments, deployment(random, name));
+    case 2: return patch(cluster, name, replicas_change(random.below(10)));
+    case 3:
+    case 4: return patch(cluster, name, image_change(random.below(5)));
+    case 5: return delete_some_pod(cluster);
+    case 6: return create(cluster, resources::services, service(name));
+    default:
+      if (random.below(3) != 0) return;
+      return remove(cluster, resources::deployments, name,
+                    random.below(2) == 0 ? "Background" : "Foreground");
+  }
+}
+
+void disturb(SimCluster& cluster) {
+  base::Random& random = cluster.random();
+  Faults& faults = cluster.faults();
+  std::size_t node = random.below(cluster.nodes().size());
+  switch (random.below(12)) {
+    case 0: return cluster.lose_watches(base::Code::unavailable);
+    case 1: return cluster.lose_watches(base::Code::expired);
+    case 2: return cluster.restart_server();
+    case 3: return cluster.restart_controllers();
+    case 4: return cluster.restart_scheduler();
+    case 5: return cluster.stop_node(node);
+    case 6: return cluster.start_node(node);
+    case 7: return cluster.client_of_node(node).set_cut(true);
+    case 8: return cluster.client_of_node(node).set_cut(false);
+    case 9:
+      faults.call_fails = random.below(2) == 0 ? 0 : 0.1;
+      faults.answer_lost = random.below(2) == 0 ? 0 : 0.05;
+      return;
+    case 10:
+      faults.commit_fails = random.below(3) == 0 ? 0.1 : 0;
+      faults.commit_delay_max = random.below(2) == 0 ? base::Duration(0) : base::Duration(200ms);
+      return;
+    default: {
+      auto seconds = static_cast<std::int64_t>(random.below(7200)) - 3600;
+      return cluster.loop().jump_wall_clock(std::chrono::seconds(seconds));
+    }
+  }
+}
+
+namespace {
+
+std::map<std::string, const Json*> by_uid(const std::vector<Json>& objects) {
+  std::map<std::string, const Json*> result;
+  for (const Json& object : objects) result.emplace(api::uid_of(object), &object);
+  return result;
+}
+
+bool is_ready(const Json& object) {
+  return api::find_condition(object, "Ready")["status"].as_string() == "True";
+}
+
+std::string check_deployment(const Json& object) {
+  const Json& status = object["status"];
+  std::int64_t wanted = object.at({"spec", "replicas"}).as_int();
+  if (status["observedGeneration"].as_int() != object.at({"metadata", "generation"}).as_int())
+    return base::concat("deployment ", api::name_of(object), " is not observed");
+  for (std::string_view field : {"replicas", "updatedReplicas", "availableReplicas"})
+    if (status[field].as_int() != wanted)
+      return base::concat("deployment ", api::name_of(object), " has ", status[field].as_int(), ' ',
+                          field, ", wants ", wanted);
+  return {};
+}
+
+std::string check_pods(const std::vector<Json>& pods, const std::vector<Json>& sets,
+                       const std::vector<Json>& deployments) {
+  auto set_of = by_uid(sets);
+  auto deployment_of = by_uid(deployments);
+  std::map<std::string, std::int64_t> counts;
+  for (const Json& pod : pods) {
+    if (api::is_being_deleted(pod)) return base::concat("pod ", api::name_of(pod), " does not end");
+    if (!is_ready(pod)) return base::concat("pod ", api::name_of(pod), " is not ready");
+    auto set = set_of.find(std::string(api::controller_of(pod)["uid"].as_string()));
+    if (set == set_of.end()) return base::concat("pod ", api::name_of(pod), " is an orphan");
+    ++counts[set->first];
+  }
+  for (const Json& set : sets) {
+    std::string owner(api::controller_of(set)["uid"].as_string());
+    if (deployment_of.count(owner) == 0)
+      return base::concat("replica set ", api::name_of(set), " is an orphan");
+    if (counts[std::string(api::uid_of(set))] != set.at({"spec", "replicas"}).as_int())
+      return base::concat("replica set ", api::name_of(set), " has the wrong number of pods");
+  }
+  return {};
+}
+
+std::string check_endpoints(SimCluster& cluster, const std::vector<Json>& pods) {
+  auto slices = cluster.list(resources::endpoint_slices);
+  for (const Json& object : cluster.list(resources::services)) {
+    std::string app(object.at({"spec", "selector", "app"}).as_string());
+    if (app.empty()) continue;
+    std::set<std::string> wanted, shown;
+    for (const Json& pod : pods)
+      if (api::label(pod, "app") == app) wanted.emplace(pod.at({"status", "podIP"}).as_string());
+    for (const Json& slice : slices) {
+      if (api::label(slice, "kubernetes.io/service-name") != api::name_of(object)) continue;
+      for (const Json& endpoint : slice["endpoints"].items())
+        if (endpoint.at({"conditions", "ready"}).as_bool())
+          shown.emplace(endpoint["addresses"].items().at(0).as_string());
+    }
+    if (wanted != shown)
+      return base::concat("service ", api::name_of(object), " shows ", shown.size(),
+                          " endpoints of ", wanted.size());
+  }
+  return {};
+}
+
+std::string check_nodes(SimCluster& cluster) {
+  auto nodes = cluster.list(resources::nodes);
+  if (nodes.size() != cluster.nodes().size()) return "a node is not registered";
+  std::set<std::string> blocks;
+  for (const Json& node : nodes) {
+    if (!is_ready(node)) return base::concat(api::name_of(node), " is not ready");
+    if (!node.at({"spec", "taints"}).empty())
+      return base::concat(api::name_of(node), " is still tainted");
+    if (!blocks.emplace(node.at({"spec", "podCIDR"}).as_string()).second)
+      return base::concat(api::name_of(node), " shares its pod addresses");
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string find_unsettled(SimCluster& cluster) {
+  std::string complaint = check_nodes(cluster);
+  if (!complaint.empty()) return complaint;
+  auto deployments = cluster.list(resources::deployments);
+  for (const Json& object : deployments) {
+    complaint = check_deployment(object);
+    if (!complaint.empty()) return complaint;
+  }
+  auto pods = cluster.list(resources::pods);
+  complaint = check_pods(pods, cluster.list(resources::replica_sets), deployments);
+  if (!complaint.empty()) return complaint;
+  complaint = check_endpoints(cluster, pods);
+  if (!complaint.empty()) return complaint;
+  std::size_t accounts = 0;
+  for (const Json& account : cluster.list(resources::service_accounts))
+    accounts += api::name_of(account) == "default";
+  if (accounts != cluster.list(resources::namespaces).size())
+    return "a namespace has no default service account";
+  return {};
+}
+
+std::string wait_settled(SimCluster& cluster, base::Duration most) {
+  std::string complaint;
+  for (base::Duration waited{}; waited < most; waited += 1s) {
+    complaint = find_unsettled(cluster);
+    if (complaint.empty()) return {};
+    cluster.advance(1s);
+  }
+  return complaint;
+}
+
+std::string find_violation(SimCluster& cluster) {
+  if (!cluster.wire().violation.empty()) return cluster.wire().violation;
+  std::map<std::string, std::int64_t> milli_cpu;
+  for (const Json& pod : cluster.list(resources::pods)) {
+    std::string node(pod.at({"spec", "nodeName"}).as_string());
+    std::string_view cpu = pod.at({"spec", "containers"})
+                               .items()
+                               .at(0)
+                               .at({"resources", "requests", "cpu"})
+                               .as_string();
+    if (node.empty() || cpu.empty()) continue;
+    milli_cpu[node] += base::parse_int(cpu.substr(0, cpu.size() - 1)).value_or(0);
+    if (milli_cpu[node] > 4000) return base::concat(node, " is overfull");
+  }
+  return {};
+}
+
+namespace {
+
+std::string check_fence_posts(SimCluster& cluster, const std::string& name, std::int64_t least,
+                              std::int64_t most) {
+  std::int64_t planned = 0, active = 0, ready = 0;
+  for (const Json& set : cluster.list(resources::replica_sets))
+    if (api::label(set, "app") == name) planned += set.at({"spec", "replicas"}).as_int();
+  for (const Json& pod : cluster.list(resources::pods)) {
+    if (api::label(pod, "app") != name || api::is_being_deleted(pod)) continue;
+    ++active;
+    ready += is_ready(pod);
+  }
+  if (planned > most || active > most)
+    return base::concat(name, " has ", active, " pods, ", planned, " planned, at most ", most);
+  if (ready < least) return base::concat(name, " has ", ready, " ready pods, at least ", least);
+  return {};
+}
+
+}  // namespace
+
+std::string check_healthy_rollout(SimCluster& cluster) {
+  std::string name = "steady";
+  base::Random& random = cluster.random();
+  Json object = deployment(random, name);
+  std::int64_t replicas = 1 + static_cast<std::int64_t>(random.below(8));
+  std::int64_t surge = static_cast<std::int64_t>(random.below(3));
+  std::int64_t unavailable = surge == 0 ? 1 : static_cast<std::int64_t>(random.below(3));
+  object["spec"].set("replicas", replicas);
+  object["spec"]["strategy"].set("type", "RollingUpdate");
+  object["spec"]["strategy"]["rollingUpdate"].set("maxSurge", surge);
+  object["spec"]["strategy"]["rollingUpdate"].set("maxUnavailable", unavailable);
+  create(cluster, resources::deployments, std::move(object));
+  std::string complaint = wait_settled(cluster, 5min);
+  if (!complaint.empty()) return complaint;
+  patch(cluster, name, image_change(77));
+  for (int i = 0; i < 600; ++i) {
+    complaint = check_fence_posts(cluster, name, replicas - unavailable, replicas + surge);
+    if (!complaint.empty()) return complaint;
+    cluster.advance(100ms);
+  }
+  complaint = wait_settled(cluster, 5min);
+  remove(cluster, resources::deployments, name, "Foreground");
+  return complaint;
+}
+
+}  // namespace skiff::sim
