@@ -200,4 +200,12 @@ base::Result<Config> make_config(const std::vector<Settings>& layers) {
   return config;
 }
 
+std::string link_prefix(const Config& config) {
+  if (config.cgroup_parent == Config().cgroup_parent) return "sk";
+  std::uint32_t hash = 2166136261u;
+  for (unsigned char c : config.cgroup_parent) hash = (hash ^ c) * 16777619u;
+  static constexpr char kLetters[] = "abcdefghijklmnopqrstuvwxyz";
+  return {'s', 'k', kLetters[hash % 26], kLetters[hash / 26 % 26], kLetters[hash / 676 % 26]};
+}
+
 }  // namespace skiff::app

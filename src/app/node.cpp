@@ -6,9 +6,12 @@
 #include <skiff/sys/files.h>
 
 #include "app/bootstrap.h"
+#include "app/control.h"
+#include "app/late_node_channel.h"
 #include "app/master.h"
 #include "app/systemd_notify.h"
 #include "app/threads.h"
+#include "app/worker.h"
 
 #include <csignal>
 
@@ -43,8 +46,30 @@ class Node {
     SKIFF_ASSIGN_OR_RETURN(keys_,
                            ensure_cluster_keys(config_, identity_, loop::real_clock().now()));
     SKIFF_ASSIGN_OR_RETURN(threads_, start_threads());
-    SKIFF_ASSIGN_OR_RETURN(master_, Master::open(config_, identity_, keys_, threads_, nullptr));
+    SKIFF_ASSIGN_OR_RETURN(master_, Master::open(config_, identity_, keys_, threads_, &channel_));
+    SKIFF_ASSIGN_OR_RETURN(control_, Control::open(config_, keys_, threads_, master_->api()));
+    auto client = master_->api().loopback_client(auth::node_user(identity_.name));
+    SKIFF_ASSIGN_OR_RETURN(worker_, Worker::open(config_, identity_, threads_, std::move(client)));
     return base::Status::ok();
+  }
+
+  // Runs the parts of the other loops; `done` is set when the part has ended.
+  static base::Task<void> run_control(Control* control, base::CancelToken cancel,
+                                      base::OneShot<base::Status> done) {
+    co_await control->run(cancel);
+    done.set(base::Status::ok());
+  }
+  static base::Task<void> run_worker(Worker* worker, base::CancelToken cancel,
+                                     base::OneShot<base::Status> done) {
+    auto ended = co_await worker->run(cancel);
+    done.set(ended);
+  }
+  // Ends the node when the worker cannot go on.
+  base::Task<void> watch_worker() {
+    auto ended = co_await worker_done_.future();
+    if (!ended) failure_ = ended.with_context("node agent");
+    worker_ended_.set(true);
+    begin_stop();
   }
 
   base::Task<void> start() {
@@ -59,6 +84,13 @@ class Node {
                                     {"node", identity_.name},
                                     {"address", identity_.ip},
                                     {"port", config_.https_port}});
+    base::spawn_detached(threads_.control->loop(),
+                         run_control(control_.get(), parts_.token(), control_done_));
+    channel_.set(&worker_->node_channel());
+    base::spawn_detached(threads_.agent->loop(),
+                         run_worker(worker_.get(), parts_.token(), worker_done_));
+    base::spawn_detached(*threads_.io, watch_worker());
+    parts_started_ = true;
     notify_systemd("READY=1");
   }
 
@@ -71,6 +103,12 @@ class Node {
   }
 
   base::Task<void> stop() {
+    channel_.set(nullptr);
+    parts_.cancel();
+    if (parts_started_) {
+      co_await worker_ended_.future();
+      co_await control_done_.future();
+    }
     co_await master_->stop();
     threads_.io->stop();
   }

@@ -61,5 +61,11 @@ base::Result<Settings> read_environment(const char* const* environment);
 base::Result<Config> make_config(const std::vector<Settings>& layers);
 
 inline constexpr std::string_view kDefaultConfigFile = "/etc/skiff/config.yaml";
+// Mirrors, credentials and TLS of image registries.
+inline constexpr std::string_view kRegistriesFile = "/etc/skiff/registries.yaml";
+
+// The first letters of the names of host links that are this node's, from its cgroup parent, so
+// that several nodes run side by side. Five bytes at most.
+std::string link_prefix(const Config& config);
 
 }  // namespace skiff::app

@@ -10,9 +10,6 @@
 
 namespace skiff::app {
 
-// Mirrors, credentials and TLS of image registries.
-inline constexpr std::string_view kRegistriesFile = "/etc/skiff/registries.yaml";
-
 // What the command line gave to a command.
 struct Invocation {
   Settings flags;                      // settings given as flags

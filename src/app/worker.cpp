@@ -1,0 +1,76 @@
+#include "app/worker.h"
+
+#include <skiff/base/strings.h>
+#include <skiff/base/version.h>
+#include <skiff/sys/features.h>
+
+namespace skiff::app {
+
+namespace {
+
+base::Status check_runtime(const Config& config) {
+  if (!sys::find_program(config.runtime).empty()) return base::Status::ok();
+  return base::not_found(base::concat("the OCI runtime ", base::quote(config.runtime),
+                                      " is not in PATH; install it ('apt install runc') or name "
+                                      "another with --runtime"));
+}
+
+}  // namespace
+
+base::Result<std::unique_ptr<Worker>> Worker::open(const Config& config,
+                                                   const NodeIdentity& identity, Threads& threads,
+                                                   std::unique_ptr<client::Client> client) {
+  SKIFF_RETURN_IF_ERROR(check_runtime(config));
+  std::unique_ptr<Worker> worker(new Worker(config, threads, std::move(client)));
+  loop::Loop& loop = threads.agent->loop();
+  runtime::ImageServiceOptions images;
+  images.data_dir = config.data_dir;
+  images.registries_file = std::string(kRegistriesFile);
+  SKIFF_ASSIGN_OR_RETURN(worker->images_, runtime::make_image_service(images));
+  runtime::RuntimeOptions runtime;
+  runtime.data_dir = config.data_dir;
+  runtime.runtime_dir = config.runtime_dir;
+  runtime.cgroup_parent = config.cgroup_parent;
+  runtime.oci_runtime = config.runtime;
+  SKIFF_ASSIGN_OR_RETURN(worker->runtime_, runtime::make_runtime(runtime, *worker->images_));
+  worker->recorder_ = client::make_recorder(*worker->client_, loop, loop, "kubelet", identity.name);
+  worker->http_ = http::make_async_client(loop);
+
+  agent::AgentOptions options;
+  options.executor = &loop;
+  options.timers = &loop;
+  options.loop = &loop;
+  options.work = threads.blocking.get();
+  options.pulls = threads.blocking.get();
+  options.client = worker->client_.get();
+  options.runtime = worker->runtime_.get();
+  options.images = worker->images_.get();
+  options.make_network = [&config](const std::string& pod_cidr) {
+    net::PodNetworkOptions network;
+    network.runtime_dir = config.runtime_dir;
+    network.pod_cidr = pod_cidr;
+    network.link_prefix = link_prefix(config);
+    return net::make_pod_network(network);
+  };
+  options.recorder = worker->recorder_.get();
+  options.http = worker->http_.get();
+  options.random = &base::secure_random();
+  options.node_name = identity.name;
+  options.node_ip = identity.ip;
+  options.data_dir = config.data_dir;
+  options.runtime_dir = config.runtime_dir;
+  options.cgroup_parent = config.cgroup_parent;
+  options.cluster_dns = {config.cluster_dns};
+  options.cluster_domain = config.cluster_domain;
+  options.version = std::string(base::kGitVersion);
+  options.runtime_version = base::concat("skiff://", base::kGitVersion.substr(1));
+  worker->agent_ = agent::make_agent(std::move(options));
+  return worker;
+}
+
+base::Task<base::Status> Worker::run(base::CancelToken cancel) {
+  auto ended = co_await agent_->run(cancel);
+  co_return ended;
+}
+
+}  // namespace skiff::app

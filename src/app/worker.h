@@ -1,0 +1,39 @@
+// The worker's parts: images, runtime, pod network, agent.
+#pragma once
+
+#include <skiff/agent/agent.h>
+#include <skiff/apiserver/apiserver.h>
+#include <skiff/net/packet_rules.h>
+
+#include "app/bootstrap.h"
+#include "app/threads.h"
+
+#include <memory>
+
+namespace skiff::app {
+
+// Made on the main thread; runs on the agent loop.
+class Worker {
+ public:
+  static base::Result<std::unique_ptr<Worker>> open(const Config& config,
+                                                    const NodeIdentity& identity, Threads& threads,
+                                                    std::unique_ptr<client::Client> client);
+  client::NodeChannel& node_channel() { return agent_->node_channel(); }
+  // On the agent loop, until cancelled; leaves containers running.
+  base::Task<base::Status> run(base::CancelToken cancel);
+
+ private:
+  Worker(const Config& config, Threads& threads, std::unique_ptr<client::Client> client)
+      : config_(config), threads_(threads), client_(std::move(client)) {}
+
+  const Config& config_;
+  Threads& threads_;
+  std::unique_ptr<client::Client> client_;
+  std::unique_ptr<client::EventRecorder> recorder_;
+  std::unique_ptr<http::AsyncClient> http_;
+  std::unique_ptr<runtime::ImageService> images_;
+  std::unique_ptr<runtime::Runtime> runtime_;
+  std::unique_ptr<agent::Agent> agent_;
+};
+
+}  // namespace skiff::app
