@@ -66,7 +66,7 @@ base::Status role(Config& config, const Values& values) {
 
 base::Status cgroup_parent(Config& config, const Values& values) {
   const std::string& value = values.back();
-  bool good = !value.empty() && value.size() <= 64;
+  bool good = !value.empty() && value.size() <= 31;
   for (char c : value)
     good = good && ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_');
   if (!good)
@@ -206,6 +206,11 @@ std::string link_prefix(const Config& config) {
   for (unsigned char c : config.cgroup_parent) hash = (hash ^ c) * 16777619u;
   static constexpr char kLetters[] = "abcdefghijklmnopqrstuvwxyz";
   return {'s', 'k', kLetters[hash % 26], kLetters[hash / 26 % 26], kLetters[hash / 676 % 26]};
+}
+
+std::string rules_table(const Config& config) {
+  // 31 bytes on old kernels.
+  return config.cgroup_parent.substr(0, 31);
 }
 
 }  // namespace skiff::app

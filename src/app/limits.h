@@ -18,6 +18,9 @@ inline constexpr std::size_t kBlockingThreadStackBytes = 256u << 10;
 // How long running requests may take to end when skiff stops.
 inline constexpr std::chrono::seconds kStopGrace{5};
 
+// How long a pod's end waits for it to leave the packet rules.
+inline constexpr std::chrono::seconds kRulesBeforeStopMax{2};
+
 // Certificates: the CA for ten years, the rest for one; back-dated for boards whose clock is
 // behind.
 inline constexpr std::chrono::hours kAuthorityLife{24 * 3650};

@@ -2,6 +2,7 @@
 
 #include <skiff/base/strings.h>
 #include <skiff/base/version.h>
+#include <skiff/loop/work_pool.h>
 #include <skiff/sys/features.h>
 
 namespace skiff::app {
@@ -21,7 +22,7 @@ base::Result<std::unique_ptr<Worker>> Worker::open(const Config& config,
                                                    const NodeIdentity& identity, Threads& threads,
                                                    std::unique_ptr<client::Client> client) {
   SKIFF_RETURN_IF_ERROR(check_runtime(config));
-  std::unique_ptr<Worker> worker(new Worker(config, threads, std::move(client)));
+  std::unique_ptr<Worker> worker(new Worker(config, identity, threads, std::move(client)));
   loop::Loop& loop = threads.agent->loop();
   runtime::ImageServiceOptions images;
   images.data_dir = config.data_dir;
@@ -45,12 +46,8 @@ base::Result<std::unique_ptr<Worker>> Worker::open(const Config& config,
   options.client = worker->client_.get();
   options.runtime = worker->runtime_.get();
   options.images = worker->images_.get();
-  options.make_network = [&config](const std::string& pod_cidr) {
-    net::PodNetworkOptions network;
-    network.runtime_dir = config.runtime_dir;
-    network.pod_cidr = pod_cidr;
-    network.link_prefix = link_prefix(config);
-    return net::make_pod_network(network);
+  options.make_network = [services = &worker->services_](const std::string& pod_cidr) {
+    return services->make_network(pod_cidr);
   };
   options.recorder = worker->recorder_.get();
   options.http = worker->http_.get();
@@ -65,11 +62,19 @@ base::Result<std::unique_ptr<Worker>> Worker::open(const Config& config,
   options.version = std::string(base::kGitVersion);
   options.runtime_version = base::concat("skiff://", base::kGitVersion.substr(1));
   worker->agent_ = agent::make_agent(std::move(options));
+  worker->services_.attach_to(*worker->agent_);
   return worker;
 }
 
 base::Task<base::Status> Worker::run(base::CancelToken cancel) {
+  net::HostNetworkOptions host{config_.service_cidr, identity_.ip, config_.cluster_dns};
+  auto prepare = [host] { return net::prepare_host(host); };
+  auto prepared = co_await loop::run_blocking(*threads_.blocking, prepare);
+  if (!prepared) co_return prepared.with_context("host network");
+  base::TaskScope scope(threads_.agent->loop());
+  scope.spawn(services_.run(cancel));
   auto ended = co_await agent_->run(cancel);
+  co_await scope.join();
   co_return ended;
 }
 

@@ -3,9 +3,9 @@
 
 #include <skiff/agent/agent.h>
 #include <skiff/apiserver/apiserver.h>
-#include <skiff/net/packet_rules.h>
 
 #include "app/bootstrap.h"
+#include "app/service_network.h"
 #include "app/threads.h"
 
 #include <memory>
@@ -23,12 +23,19 @@ class Worker {
   base::Task<base::Status> run(base::CancelToken cancel);
 
  private:
-  Worker(const Config& config, Threads& threads, std::unique_ptr<client::Client> client)
-      : config_(config), threads_(threads), client_(std::move(client)) {}
+  Worker(const Config& config, const NodeIdentity& identity, Threads& threads,
+         std::unique_ptr<client::Client> client)
+      : config_(config),
+        identity_(identity),
+        threads_(threads),
+        client_(std::move(client)),
+        services_(config, identity, threads, *client_) {}
 
   const Config& config_;
+  const NodeIdentity& identity_;
   Threads& threads_;
   std::unique_ptr<client::Client> client_;
+  ServiceNetwork services_;
   std::unique_ptr<client::EventRecorder> recorder_;
   std::unique_ptr<http::AsyncClient> http_;
   std::unique_ptr<runtime::ImageService> images_;

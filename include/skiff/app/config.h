@@ -67,5 +67,7 @@ inline constexpr std::string_view kRegistriesFile = "/etc/skiff/registries.yaml"
 // The first letters of the names of host links that are this node's, from its cgroup parent, so
 // that several nodes run side by side. Five bytes at most.
 std::string link_prefix(const Config& config);
+// The name of this node's nftables table.
+std::string rules_table(const Config& config);
 
 }  // namespace skiff::app

@@ -11,12 +11,18 @@ namespace {
 constexpr std::string_view kLocalSettings[] = {"data-dir", "runtime-dir"};
 constexpr std::string_view kCheckSettings[] = {"data-dir", "runtime-dir", "runtime"};
 
+constexpr std::string_view kResetSettings[] = {"data-dir",   "runtime-dir",  "cgroup-parent",
+                                               "runtime",    "cluster-cidr", "service-cidr",
+                                               "cluster-dns"};
+
 constexpr Command kCommands[] = {
     {"run", "", "start this node and serve until SIGTERM", {}, true, false, run_node},
     {"image import", "FILE...", "import image archives or OCI folders", kLocalSettings, false, true,
      run_image_import},
     {"image list", "", "list the images of this node", kLocalSettings, false, false,
      run_image_list},
+    {"reset", "", "end every pod of this stopped node and take its links and rules away",
+     kResetSettings, false, false, run_reset},
     {"check", "", "tell what this host has and lacks", kCheckSettings, false, false, run_check},
     {"completion",
      "SHELL",

@@ -31,6 +31,7 @@ std::span<const Command> command_list();
 
 int run_node(const Invocation& invocation);
 int run_version(const Invocation& invocation);
+int run_reset(const Invocation& invocation);
 int run_check(const Invocation& invocation);
 int run_completion(const Invocation& invocation);
 int run_image_import(const Invocation& invocation);
