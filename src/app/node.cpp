@@ -117,9 +117,16 @@ class Node {
   NodeIdentity identity_;
   ClusterKeys keys_;
   Threads threads_;
+  LateNodeChannel channel_;
   std::unique_ptr<Master> master_;
-  base::Status failure_;   // io loop
-  bool stopping_ = false;  // io loop
+  std::unique_ptr<Control> control_;
+  std::unique_ptr<Worker> worker_;
+  base::CancelSource parts_;  // control and worker
+  base::OneShot<base::Status> control_done_, worker_done_;
+  base::OneShot<bool> worker_ended_;
+  base::Status failure_;        // io loop
+  bool parts_started_ = false;  // io loop
+  bool stopping_ = false;       // io loop
 };
 
 }  // namespace
