@@ -1,0 +1,46 @@
+// The Node object and its status, as the kubelet writes them. Pure.
+#pragma once
+
+#include <skiff/base/clock.h>
+#include <skiff/codec/json.h>
+#include <skiff/runtime/image.h>
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace skiff::agent {
+
+// What the host is and has. Read by host_facts.
+struct HostFacts {
+  int cpus = 1;
+  std::int64_t memory_bytes = 0, memory_available_bytes = 0;
+  std::int64_t disk_bytes = 0, disk_available_bytes = 0;
+  std::int64_t inodes = 0, inodes_available = 0;
+  std::int64_t pids_max = 0, pids_used = 0;
+  std::string machine_id, system_uuid, boot_id, kernel_version, os_image, architecture;
+  bool has_memory_controller = true;
+};
+
+struct NodeInput {
+  std::string name, ip, version, runtime_version;
+  std::vector<std::pair<std::string, std::string>> labels;
+  std::vector<codec::Json> taints;
+  std::int64_t pods_max = 110;
+  HostFacts host;
+  std::vector<runtime::Image> images;
+  // Why the node is not ready ("container runtime network not ready: …"); empty = ready.
+  std::string not_ready_message;
+};
+
+codec::Json plan_node(const NodeInput& input);
+// `present` is the node's status in the API: transition times of what did not change stay.
+codec::Json plan_node_status(const NodeInput& input, const codec::Json& present,
+                             base::WallTime now);
+// Whether two statuses differ in more than heartbeats.
+bool is_node_status_changed(const codec::Json& before, const codec::Json& after);
+codec::Json plan_lease(const std::string& node_name, const std::string& node_uid,
+                       base::WallTime now);
+
+}  // namespace skiff::agent
