@@ -151,9 +151,9 @@ class AgentImpl final : public Agent {
       auto list = [network] { return network->attached(); };
       addresses = co_await loop::run_blocking(*options_.work, std::move(list));
     }
-    base::log_info("adopted what runs on this host",
-                   {{"pods", found.adopted->pods.size()},
-                    {"containers", found.adopted->containers.size()}});
+    base::log_info(
+        "adopted what runs on this host",
+        {{"pods", found.adopted->pods.size()}, {"containers", found.adopted->containers.size()}});
     pods_.set_adopted(std::move(*found.adopted), std::move(addresses));
     co_return base::Status();
   }
@@ -176,8 +176,8 @@ class AgentImpl final : public Agent {
       auto status = co_await make_network(cidr);
       if (!status.is_ok()) {
         base::log_error("the pod network cannot be used", {{"error", status}});
-        reporter_->set_not_ready(base::concat("container runtime network not ready: ",
-                                              status.message()));
+        reporter_->set_not_ready(
+            base::concat("container runtime network not ready: ", status.message()));
         co_return;
       }
       std::string file = cidr_file();

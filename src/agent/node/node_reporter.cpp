@@ -26,8 +26,7 @@ NodeInput NodeReporter::make_input(const AgentOptions& options, HostFacts host) 
   return input;
 }
 
-NodeReporter::NodeReporter(const AgentContext& context, HostFacts host,
-                           PodCidrCallback on_pod_cidr)
+NodeReporter::NodeReporter(const AgentContext& context, HostFacts host, PodCidrCallback on_pod_cidr)
     : context_(context),
       input_(make_input(context.options, std::move(host))),
       on_pod_cidr_(std::move(on_pod_cidr)) {}
@@ -45,10 +44,10 @@ base::Task<base::Status> NodeReporter::register_node() {
     if (present) base::log_info("registered the node", {{"node", input_.name}});
   } else if (present) {
     Json labels = plan_node(input_)["metadata"]["labels"];
-    bool is_same = std::all_of(labels.members().begin(), labels.members().end(),
-                               [&](const auto& label) {
-                                 return (*present)["metadata"]["labels"][label.key] == label.value;
-                               });
+    bool is_same =
+        std::all_of(labels.members().begin(), labels.members().end(), [&](const auto& label) {
+          return (*present)["metadata"]["labels"][label.key] == label.value;
+        });
     if (!is_same) {
       Json patch = Json::object({{"metadata", Json::object({{"labels", std::move(labels)}})}});
       present = co_await client.patch(client::resources::nodes, "", input_.name,
@@ -70,9 +69,7 @@ base::Task<base::Status> NodeReporter::report() {
   }
   std::string data_dir = context_.options.data_dir;
   auto* images = context_.options.images;
-  auto look = [data_dir, images] {
-    return std::pair(read_host_facts(data_dir), images->list());
-  };
+  auto look = [data_dir, images] { return std::pair(read_host_facts(data_dir), images->list()); };
   auto facts = co_await loop::run_blocking(*context_.options.work, std::move(look));
   input_.host = std::move(facts.first);
   input_.images = std::move(facts.second);
@@ -113,8 +110,7 @@ base::Task<void> NodeReporter::run_status(base::CancelToken cancel) {
       pause = retry;
       retry = std::min<base::Duration>(retry * 2, kNodeStatusCheckInterval);
     }
-    if (!status.is_ok())
-      base::log_warning("node status was not written", {{"error", status}});
+    if (!status.is_ok()) base::log_warning("node status was not written", {{"error", status}});
     co_await wait_until(changed_, context_.timers(), context_.monotonic() + pause, cancel);
   }
 }
@@ -124,9 +120,8 @@ base::Task<base::Status> NodeReporter::renew() {
   std::string uid(node_["metadata"]["uid"].as_string());
   Json lease = plan_lease(input_.name, uid, context_.now());
   Json patch = Json::object({{"spec", lease["spec"]}});
-  auto answer =
-      co_await client.patch(client::resources::leases, "kube-node-lease", input_.name,
-                            client::PatchType::merge, std::move(patch));
+  auto answer = co_await client.patch(client::resources::leases, "kube-node-lease", input_.name,
+                                      client::PatchType::merge, std::move(patch));
   if (!answer && answer.code() == base::Code::not_found)
     answer = co_await client.create(client::resources::leases, "kube-node-lease", lease);
   co_return answer.status();

@@ -67,8 +67,8 @@ Json plan_conditions(const NodeInput& input, const Json& present, base::WallTime
   std::string message = ready ? "kubelet is posting ready status" : input.not_ready_message;
   if (!host.has_memory_controller)
     message += "; the memory controller of cgroups is missing: memory limits are not enforced";
-  out.push_back(make_condition("Ready", ready, ready ? "KubeletReady" : "KubeletNotReady",
-                               message, present, now));
+  out.push_back(make_condition("Ready", ready, ready ? "KubeletReady" : "KubeletNotReady", message,
+                               present, now));
   // Of others (NetworkUnavailable).
   for (const auto& condition : present["conditions"].items()) {
     bool known = false;
@@ -142,9 +142,8 @@ Json plan_node_status(const NodeInput& input, const Json& present, base::WallTim
                             {"kubeProxyVersion", ""},
                             {"operatingSystem", "linux"},
                             {"architecture", host.architecture}});
-  Json addresses =
-      Json::array({Json::object({{"type", "InternalIP"}, {"address", input.ip}}),
-                   Json::object({{"type", "Hostname"}, {"address", input.name}})});
+  Json addresses = Json::array({Json::object({{"type", "InternalIP"}, {"address", input.ip}}),
+                                Json::object({{"type", "Hostname"}, {"address", input.name}})});
   Json status = Json::object({{"capacity", std::move(capacity)},
                               {"allocatable", std::move(allocatable)},
                               {"conditions", plan_conditions(input, present, now)},

@@ -129,8 +129,7 @@ PodWorker* PodManager::find(std::string_view uid) const {
 PodWorker* PodManager::find(std::string_view namespace_name, std::string_view name) const {
   for (const auto& entry : workers_) {
     const auto& metadata = entry.second->record().pod["metadata"];
-    if (metadata["name"].as_string() == name &&
-        metadata["namespace"].as_string() == namespace_name)
+    if (metadata["name"].as_string() == name && metadata["namespace"].as_string() == namespace_name)
       return entry.second.get();
   }
   return nullptr;

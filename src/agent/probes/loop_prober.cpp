@@ -1,0 +1,249 @@
+#include "agent/probes/loop_prober.h"
+
+#include <skiff/base/strings.h>
+#include <skiff/base/unique_fd.h>
+#include <skiff/http/tls.h>
+#include <skiff/loop/work_pool.h>
+
+#include "agent/limits.h"
+
+#include <fcntl.h>
+#include <netdb.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace skiff::agent {
+
+namespace {
+
+ProbeResult failure(std::string output) { return ProbeResult{false, std::move(output)}; }
+
+// Cancels itself when the time is over; tells which of the two it was.
+class Deadline {
+ public:
+  Deadline(base::Timers& timers, base::Duration timeout, const base::CancelToken& cancel)
+      : timers_(timers), source_(base::CancelSource::child_of(cancel)) {
+    auto over = over_;
+    auto source = source_;
+    timer_ = timers.start_timer(timeout, [over, source] {
+      *over = true;
+      source.cancel();
+    });
+  }
+  ~Deadline() { timers_.cancel_timer(timer_); }
+  Deadline(const Deadline&) = delete;
+  Deadline& operator=(const Deadline&) = delete;
+  base::CancelToken token() const { return source_.token(); }
+  bool is_over() const { return *over_; }
+
+ private:
+  base::Timers& timers_;
+  base::CancelSource source_;
+  std::shared_ptr<bool> over_ = std::make_shared<bool>(false);
+  base::TimerId timer_ = 0;
+};
+
+struct Target {
+  base::UniqueFd fd;
+  bool is_connected = false;
+};
+
+// Numeric addresses only: a probe never waits for a name server.
+base::Result<Target> begin_connect(const std::string& host, std::uint16_t port) {
+  addrinfo hints{};
+  hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found) != 0)
+    return base::invalid_argument(
+        base::concat("dial tcp ", host, ":", port, ": not a numeric address"));
+  std::unique_ptr<addrinfo, void (*)(addrinfo*)> owned(found, freeaddrinfo);
+  Target target;
+  target.fd =
+      base::UniqueFd(socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!target.fd) return base::errno_status(errno, "socket");
+  target.is_connected = connect(target.fd.get(), found->ai_addr, found->ai_addrlen) == 0;
+  if (!target.is_connected && errno != EINPROGRESS)
+    return base::Status(base::Code::unavailable,
+                        base::concat("dial tcp ", host, ":", port, ": connect: ", strerror(errno)));
+  return target;
+}
+
+class LoopProber final : public Prober {
+ public:
+  explicit LoopProber(const AgentOptions& options) : options_(options) {}
+
+  base::Task<ProbeResult> http_get(HttpGet get, base::Duration timeout,
+                                   base::CancelToken cancel) override;
+  base::Task<ProbeResult> connect_tcp(std::string host, std::uint16_t port, base::Duration timeout,
+                                      base::CancelToken cancel) override;
+  base::Task<ProbeResult> exec(std::string container_id, std::vector<std::string> command,
+                               base::Duration timeout, base::CancelToken cancel) override;
+
+ private:
+  base::Result<std::shared_ptr<http::TlsContext>> tls();
+
+  const AgentOptions& options_;
+  std::shared_ptr<http::TlsContext> tls_;
+};
+
+base::Result<std::shared_ptr<http::TlsContext>> LoopProber::tls() {
+  if (tls_ == nullptr) {
+    http::TlsClientOptions tls_options;
+    tls_options.insecure = true;
+    SKIFF_ASSIGN_OR_RETURN(tls_, http::make_tls_client_context(tls_options));
+  }
+  return tls_;
+}
+
+base::Task<ProbeResult> LoopProber::http_get(HttpGet get, base::Duration timeout,
+                                             base::CancelToken cancel) {
+  if (options_.http == nullptr) co_return failure("HTTP probes need an event loop");
+  http::ClientRequest request;
+  request.host = get.host;
+  request.port = get.port;
+  request.target = get.path;
+  std::string scheme = base::to_lower(get.scheme);
+  if (scheme == "https") {
+    auto context = tls();
+    if (!context) co_return failure(std::string(context.status().message()));
+    request.tls = *context;
+  }
+  for (auto& [name, value] : get.headers) {
+    if (base::equals_ignore_case(name, "Host")) {
+      request.host_header = value;
+      continue;
+    }
+    request.headers.add(name, value);
+  }
+  std::string url = base::concat(scheme, "://", get.host, ":", get.port, get.path);
+  Deadline deadline(*options_.timers, timeout, cancel);
+  request.timeout = timeout;
+  request.cancel = deadline.token();
+  auto task = options_.http->open(std::move(request));
+  auto stream = co_await std::move(task);
+  if (!stream) {
+    bool is_over = deadline.is_over() || stream.code() == base::Code::deadline_exceeded;
+    if (is_over)
+      co_return failure(base::concat("Get ", base::quote(url),
+                                     ": context deadline exceeded (Client.Timeout exceeded while "
+                                     "awaiting headers)"));
+    co_return failure(base::concat("Get ", base::quote(url), ": ", stream.status().message()));
+  }
+  // The body does not decide: reading a little of it lets the server finish its answer.
+  int status = (*stream)->status();
+  std::size_t bytes = 0;
+  while (bytes < kProbeBodyBytesMax) {
+    auto piece = co_await (*stream)->read();
+    if (!piece || piece->empty()) break;
+    bytes += piece->size();
+  }
+  if (status >= 200 && status < 400) co_return ProbeResult{true, {}};
+  co_return failure(base::concat("HTTP probe failed with statuscode: ", status));
+}
+
+base::Task<ProbeResult> LoopProber::connect_tcp(std::string host, std::uint16_t port,
+                                                base::Duration timeout, base::CancelToken cancel) {
+  if (options_.loop == nullptr) co_return failure("TCP probes need an event loop");
+  auto target = begin_connect(host, port);
+  if (!target) co_return failure(std::string(target.status().message()));
+  if (!target->is_connected) {
+    Deadline deadline(*options_.timers, timeout, cancel);
+    auto ready = co_await loop::wait_fd(*options_.loop, target->fd.get(), loop::Ready::writable,
+                                        deadline.token());
+    if (!ready) co_return failure(std::string(ready.status().message()));
+    if (!*ready) co_return failure(base::concat("dial tcp ", host, ":", port, ": i/o timeout"));
+    int error = 0;
+    socklen_t size = sizeof(error);
+    getsockopt(target->fd.get(), SOL_SOCKET, SO_ERROR, &error, &size);
+    if (error != 0)
+      co_return failure(base::concat("dial tcp ", host, ":", port,
+                                     ": connect: ", base::to_lower(strerror(error))));
+  }
+  co_return ProbeResult{true, {}};
+}
+
+// Appends what a pipe has; false at its end.
+bool drain(int fd, std::string& out) {
+  char buffer[4096];
+  for (;;) {
+    ssize_t got = read(fd, buffer, sizeof(buffer));
+    if (got == 0) return false;
+    if (got < 0) return errno == EAGAIN || errno == EINTR;
+    std::size_t room = kHookOutputBytesMax - std::min(kHookOutputBytesMax, out.size());
+    out.append(buffer, std::min(room, static_cast<std::size_t>(got)));
+  }
+}
+
+base::Task<ProbeResult> LoopProber::exec(std::string container_id, std::vector<std::string> command,
+                                         base::Duration timeout, base::CancelToken cancel) {
+  if (options_.loop == nullptr) co_return failure("exec probes need an event loop");
+  Deadline deadline(*options_.timers, timeout, cancel);
+  auto* runtime = options_.runtime;
+  auto begin = [runtime, container_id, command] {
+    runtime::ExecOptions exec_options;
+    exec_options.container_id = container_id;
+    exec_options.command = command;
+    return runtime->exec(exec_options);
+  };
+  auto session = co_await loop::run_blocking(*options_.work, std::move(begin));
+  if (!session) co_return failure(std::string(session.status().message()));
+  std::shared_ptr<runtime::ExecSession> owned = std::move(*session);
+  auto& streams = owned->streams();
+  std::string output;
+  for (int fd : {streams.stdout_fd.get(), streams.stderr_fd.get(), owned->exit_fd()})
+    if (fd >= 0) fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+  // The pipes are read as they fill, so that the process never blocks on them.
+  base::Notifier look;
+  std::vector<std::unique_ptr<loop::FdWatch>> watches;
+  bool has_ended = false;
+  for (int fd : {streams.stdout_fd.get(), streams.stderr_fd.get()}) {
+    if (fd < 0) continue;
+    std::size_t slot = watches.size();
+    auto watch = options_.loop->watch_fd(fd, loop::Ready::readable,
+                                         [fd, slot, &output, &watches](loop::Ready) {
+                                           if (!drain(fd, output))
+                                             watches[slot]->set_interest(loop::Ready::none);
+                                         });
+    if (watch) watches.push_back(std::move(*watch));
+  }
+  auto end_watch = options_.loop->watch_fd(owned->exit_fd(), loop::Ready::readable,
+                                           [&has_ended, &look](loop::Ready) {
+                                             has_ended = true;
+                                             look.notify();
+                                           });
+  if (!end_watch) co_return failure(std::string(end_watch.status().message()));
+  co_await look.wait(deadline.token());
+  end_watch->reset();
+  watches.clear();
+  if (!has_ended) {
+    // Destroying the session kills the process; that may block.
+    auto drop = [session = std::move(owned)]() mutable {
+      session.reset();
+      return base::Status();
+    };
+    co_await loop::run_blocking(*options_.work, std::move(drop));
+    if (!deadline.is_over()) co_return failure("cancelled");
+    co_return failure(base::concat("command timed out: ", base::quote(base::join(command, " ")),
+                                   " timed out after ", timeout.count() / 1'000'000'000, "s"));
+  }
+  for (int fd : {streams.stdout_fd.get(), streams.stderr_fd.get()})
+    if (fd >= 0) drain(fd, output);
+  auto finish = [owned] { return owned->exit_code(); };
+  auto code = co_await loop::run_blocking(*options_.work, std::move(finish));
+  if (!code) co_return failure(std::string(code.status().message()));
+  co_return ProbeResult{*code == 0, std::move(output)};
+}
+
+}  // namespace
+
+std::unique_ptr<Prober> make_prober(const AgentOptions& options) {
+  return std::make_unique<LoopProber>(options);
+}
+
+}  // namespace skiff::agent
