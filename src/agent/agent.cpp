@@ -28,6 +28,7 @@ struct ExitRelay {
   std::mutex mutex;
   base::Executor* executor = nullptr;  // under mutex; null once the agent has stopped
   PodManager* pods = nullptr;          // loop only
+  LocalChannel* channel = nullptr;     // loop only
 };
 
 class AgentImpl final : public Agent {
@@ -103,6 +104,7 @@ class AgentImpl final : public Agent {
   void set_exit_callback() {
     relay_->executor = options_.executor;
     relay_->pods = &pods_;
+    relay_->channel = &channel_;
     options_.runtime->set_exit_callback(
         [relay = relay_](const std::string& uid, const std::string& container_id) {
           std::lock_guard lock(relay->mutex);
@@ -113,6 +115,7 @@ class AgentImpl final : public Agent {
               if (relay->executor == nullptr) return;
             }
             relay->pods->on_runtime_event(uid, container_id);
+            relay->channel->on_runtime_event();
           });
         });
   }

@@ -70,4 +70,13 @@ inline constexpr int kAliasStepsMax = 8;
 // Endpoints in one answer; a larger one would not fit a TCP message.
 inline constexpr std::size_t kAnswerEndpointsMax = 1000;
 
+// Streams of the API server: queued bytes per direction, one read, streams at a time.
+inline constexpr std::size_t kStreamQueueBytesMax = 256u << 10;
+inline constexpr std::size_t kStreamReadBytes = 32u << 10;
+static_assert(kStreamReadBytes * 4 <= kStreamQueueBytesMax);
+inline constexpr std::size_t kStreamsMax = 256;
+// After a command has ended its output is read for at most this long.
+inline constexpr base::Duration kExecDrain = 2s;
+inline constexpr std::size_t kLogLineBytesMax = 64u << 10;
+
 }  // namespace skiff::agent

@@ -135,6 +135,12 @@ PodWorker* PodManager::find(std::string_view namespace_name, std::string_view na
   return nullptr;
 }
 
+std::vector<const PodWorker*> PodManager::all() const {
+  std::vector<const PodWorker*> out;
+  for (const auto& entry : workers_) out.push_back(entry.second.get());
+  return out;
+}
+
 base::Task<void> PodManager::stop() {
   scope_.cancel();
   co_await scope_.join();

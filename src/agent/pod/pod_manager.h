@@ -34,6 +34,7 @@ class PodManager {
 
   PodWorker* find(std::string_view uid) const;
   PodWorker* find(std::string_view namespace_name, std::string_view name) const;
+  std::vector<const PodWorker*> all() const;
   std::size_t size() const { return workers_.size(); }
 
  private:
