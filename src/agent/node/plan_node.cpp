@@ -156,7 +156,8 @@ Json plan_node_status(const NodeInput& input, const Json& present, base::WallTim
 
 bool is_node_status_changed(const Json& before, const Json& after) {
   Json old_status = without_heartbeats(before);
-  for (const auto& member : without_heartbeats(after).members())
+  Json new_status = without_heartbeats(after);
+  for (const auto& member : new_status.members())
     if (old_status[member.key] != member.value) return true;
   return false;
 }
