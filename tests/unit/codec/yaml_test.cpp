@@ -88,12 +88,12 @@ TEST_CASE("keys of other types become text") {
 
 TEST_CASE("large and hostile YAML is bounded while it is read") {
   std::string keys;
-  for (int i = 0; i < 100'000; ++i) keys += "k" + std::to_string(i) + ": 1\n";
+  for (int i = 0; i < 20'000; ++i) keys += "k" + std::to_string(i) + ": 1\n";
   auto value = parse_yaml(keys);
   REQUIRE(value.is_ok());
-  CHECK(value->size() == 100'000);
+  CHECK(value->size() == 20'000);
   std::string many;
-  for (int i = 0; i < 700'000; ++i) many += "-\n";
+  for (int i = 0; i < 50'000; ++i) many += "-\n";
   JsonParseOptions options;
   options.limits.values_max = 1000;
   CHECK(parse_yaml(many, options).code() == skiff::base::Code::too_large);
