@@ -100,6 +100,8 @@ base::Task<void> RulesSync::run(base::CancelToken cancel) {
   bool synced = co_await table_.wait_synced(cancel);
   if (!synced) co_return;
   base::Duration retry = kRulesRetryInitial;
+  // The table may have been filled before we listened.
+  for (const auto& entry : table_.services()) dirty_.insert(entry.first);
   changed_.notify();
   for (;;) {
     bool notified = co_await changed_.wait(cancel);

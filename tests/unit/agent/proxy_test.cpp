@@ -161,6 +161,23 @@ TEST_CASE("nothing is applied before both lists are in, nor while nothing change
   CHECK(world.rules.applies == 1);
 }
 
+TEST_CASE("a proxy that is made late finds what was there before") {
+  World world;
+  world.put_service("web", kHttp);
+  world.put_slice("web-1", "web", endpoint("10.42.0.2"));
+  world.loop.advance(1s);
+  RecordedRules late_rules;
+  auto late = make_service_proxy(*world.view, late_rules, world.loop, world.loop, {});
+  base::TaskScope scope(world.loop);
+  scope.spawn(late->run(scope.token()));
+  world.loop.advance(1s);
+  CHECK(late->has_applied());
+  REQUIRE(late_rules.held.services.size() == 1);
+  CHECK(late_rules.held.services[0].endpoints.size() == 1);
+  scope.cancel();
+  world.loop.run(scope.join());
+}
+
 TEST_CASE("a failed change of the rules is tried again, with what came meanwhile") {
   World world;
   world.loop.advance(1s);
