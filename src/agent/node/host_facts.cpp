@@ -63,7 +63,8 @@ HostFacts read_host_facts(const std::string& data_dir) {
   }
   facts.pids_max = base::parse_int(first_line("/proc/sys/kernel/pid_max")).value_or(0);
   // "0.20 0.18 0.12 1/80 11206": running/existing tasks.
-  auto load = base::split(first_line("/proc/loadavg"), ' ');
+  std::string load_line = first_line("/proc/loadavg");
+  auto load = base::split(load_line, ' ');
   if (load.size() > 3) {
     auto slash = load[3].find('/');
     if (slash != std::string_view::npos)

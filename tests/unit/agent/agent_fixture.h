@@ -105,7 +105,7 @@ struct World {
   SlowExecutor work{loop, loop}, pulls{loop, loop};
   std::unique_ptr<base::Random> random = base::seeded_random(7);
 
-  World() { images.add("app"); }
+  World() { images.add("app:1"); }
   codec::Json pod(const std::string& name = "web") const {
     return api.object(client::resources::pods, "default/" + name);
   }

@@ -6,7 +6,7 @@ using codec::Json;
 using test::Program;
 
 namespace {
-constexpr const char* kPlain = R"({"containers":[{"name":"web","image":"app"}]})";
+constexpr const char* kPlain = R"({"containers":[{"name":"web","image":"app:1"}]})";
 }
 
 TEST_CASE("a pod comes up, runs, and is deleted with grace") {
@@ -14,16 +14,18 @@ TEST_CASE("a pod comes up, runs, and is deleted with grace") {
   Node node(world);
   world.create(kPlain);
   world.loop.advance(1s);
+  INFO(codec::write_json(world.pod()));
   CHECK(world.phase() == "Running");
   CHECK(world.is_ready());
   Json status = world.pod()["status"];
   CHECK(status["podIP"].as_string() == "10.42.0.2");
   CHECK(status["hostIP"].as_string() == "192.0.2.1");
-  CHECK(world.events.lines ==
-        std::vector<std::string>{
-            "Normal Pulled Container image \"app\" already present on machine and can be accessed "
-            "by the pod",
-            "Normal Created Container created", "Normal Started Container started"});
+  CHECK(
+      world.events.lines ==
+      std::vector<std::string>{
+          "Normal Pulled Container image \"app:1\" already present on machine and can be accessed "
+          "by the pod",
+          "Normal Created Container created", "Normal Started Container started"});
   world.remove();
   world.loop.advance(2s);
   CHECK(world.pod().is_null());
@@ -31,7 +33,7 @@ TEST_CASE("a pod comes up, runs, and is deleted with grace") {
   CHECK(world.network.addresses.empty());
   CHECK(node.pods.size() == 0);
   CHECK(world.events.count("Normal Killing Stopping container web") == 1);
-  CHECK_FALSE(sys::path_exists(node.options.data_dir + "/log/pods"));
+  CHECK(sys::list_folder(node.options.data_dir + "/log/pods")->empty());
   CHECK(sys::list_folder(node.options.data_dir + "/pods")->empty());
 }
 
@@ -44,7 +46,7 @@ TEST_CASE("a process that ignores SIGTERM is killed when its grace period is ove
     return program;
   };
   world.create(
-      R"({"terminationGracePeriodSeconds":20,"containers":[{"name":"web","image":"app"}]})");
+      R"({"terminationGracePeriodSeconds":20,"containers":[{"name":"web","image":"app:1"}]})");
   world.loop.advance(1s);
   world.remove();
   world.loop.advance(19s);
@@ -63,7 +65,7 @@ TEST_CASE("a second deletion shortens the grace period") {
     return program;
   };
   world.create(
-      R"({"terminationGracePeriodSeconds":600,"containers":[{"name":"web","image":"app"}]})");
+      R"({"terminationGracePeriodSeconds":600,"containers":[{"name":"web","image":"app:1"}]})");
   world.loop.advance(1s);
   world.remove();
   world.loop.advance(10s);
@@ -124,7 +126,7 @@ TEST_CASE("a pod that may not restart ends Succeeded or Failed, and stays until 
       return program;
     };
     world.create(std::string(R"({"restartPolicy":")") + row.policy +
-                 R"(","containers":[{"name":"web","image":"app"}]})");
+                 R"(","containers":[{"name":"web","image":"app:1"}]})");
     world.loop.advance(5s);
     CHECK(world.phase() == row.phase);
     CHECK(world.runtime.pods().empty());
@@ -148,9 +150,9 @@ TEST_CASE("init containers run in order before the others, sidecars stay and end
     if (options.name != "side") program.runs_for = options.name == "web" ? 5s : 1s;
     return program;
   };
-  world.create(R"({"restartPolicy":"Never","initContainers":[{"name":"one","image":"app"},
-    {"name":"side","image":"app","restartPolicy":"Always"},{"name":"two","image":"app"}],
-    "containers":[{"name":"web","image":"app"}]})");
+  world.create(R"({"restartPolicy":"Never","initContainers":[{"name":"one","image":"app:1"},
+    {"name":"side","image":"app:1","restartPolicy":"Always"},{"name":"two","image":"app:1"}],
+    "containers":[{"name":"web","image":"app:1"}]})");
   world.loop.advance(500ms);
   CHECK(world.phase() == "Pending");
   CHECK(world.waiting_reason("web") == "PodInitializing");
@@ -222,7 +224,7 @@ TEST_CASE("a wrong command is a start error, then a crash loop") {
 TEST_CASE("a missing ConfigMap holds the container, and its arrival lets it start") {
   World world;
   Node node(world);
-  world.create(R"({"containers":[{"name":"web","image":"app","env":[{"name":"A","valueFrom":
+  world.create(R"({"containers":[{"name":"web","image":"app:1","env":[{"name":"A","valueFrom":
     {"configMapKeyRef":{"name":"cm","key":"k"}}}]}]})");
   world.loop.advance(1s);
   CHECK(world.waiting_reason("web") == "CreateContainerConfigError");
@@ -242,7 +244,7 @@ TEST_CASE("a volume's source that changes is projected again") {
     "namespace":"default"},"data":{"k":"old"}})"));
   Node node(world);
   world.create(R"({"volumes":[{"name":"v","configMap":{"name":"cm"}}],"containers":[{"name":"web",
-    "image":"app","volumeMounts":[{"name":"v","mountPath":"/v"}]}]})");
+    "image":"app:1","volumeMounts":[{"name":"v","mountPath":"/v"}]}]})");
   world.loop.advance(1s);
   const auto& mounts = world.runtime.options_of(world.runtime.id_of("web")).mounts;
   REQUIRE(mounts.at(0).destination == "/v");
@@ -257,7 +259,7 @@ TEST_CASE("a volume that cannot be made is an event, and nothing is started") {
   World world;
   Node node(world);
   world.create(R"({"volumes":[{"name":"v","nfs":{"server":"s","path":"/"}}],
-    "containers":[{"name":"web","image":"app"}]})");
+    "containers":[{"name":"web","image":"app:1"}]})");
   world.loop.advance(3s);
   CHECK(world.phase() == "Pending");
   CHECK(world.waiting_reason("web") == "ContainerCreating");
@@ -300,7 +302,7 @@ TEST_CASE("a lost sandbox is made again, and its containers with it") {
 TEST_CASE("activeDeadlineSeconds ends a pod as Failed") {
   World world;
   Node node(world);
-  world.create(R"({"activeDeadlineSeconds":30,"containers":[{"name":"web","image":"app"}]})");
+  world.create(R"({"activeDeadlineSeconds":30,"containers":[{"name":"web","image":"app:1"}]})");
   world.loop.advance(29s);
   CHECK(world.phase() == "Running");
   world.loop.advance(5s);
@@ -318,7 +320,7 @@ TEST_CASE("readiness follows its probe at once, liveness restarts, startup holds
     if (what == "exec up") return ProbeResult{up, "starting"};
     return ProbeResult{alive, "dead"};
   };
-  world.create(R"({"containers":[{"name":"web","image":"app","ports":[{"name":"http",
+  world.create(R"({"containers":[{"name":"web","image":"app:1","ports":[{"name":"http",
     "containerPort":8080}],
     "startupProbe":{"exec":{"command":["up"]},"periodSeconds":1,"failureThreshold":30},
     "readinessProbe":{"exec":{"command":["ready"]},"periodSeconds":1},
@@ -351,7 +353,7 @@ TEST_CASE("readiness follows its probe at once, liveness restarts, startup holds
 TEST_CASE("hooks: postStart before probes, preStop within the grace period") {
   World world;
   Node node(world);
-  world.create(R"({"containers":[{"name":"web","image":"app","lifecycle":{
+  world.create(R"({"containers":[{"name":"web","image":"app:1","lifecycle":{
     "postStart":{"exec":{"command":["hello"]}},"preStop":{"sleep":{"seconds":5}}}}]})");
   world.loop.advance(1s);
   CHECK(world.prober.asked == std::vector<std::string>{"exec hello"});
@@ -366,7 +368,7 @@ TEST_CASE("a failing postStart hook kills the container, which then backs off") 
   World world;
   Node node(world);
   world.prober.answer = [](const std::string&) { return ProbeResult{false, "no"}; };
-  world.create(R"({"containers":[{"name":"web","image":"app","lifecycle":{
+  world.create(R"({"containers":[{"name":"web","image":"app:1","lifecycle":{
     "postStart":{"exec":{"command":["hello"]}}}}]})");
   world.loop.advance(5s);
   CHECK(world.events.count("Warning FailedPostStartHook PostStartHook failed") >= 1);
@@ -376,7 +378,7 @@ TEST_CASE("a failing postStart hook kills the container, which then backs off") 
 TEST_CASE("the end of a container carries its termination message") {
   World world;
   Node node(world);
-  world.create(R"({"restartPolicy":"Never","containers":[{"name":"web","image":"app"}]})");
+  world.create(R"({"restartPolicy":"Never","containers":[{"name":"web","image":"app:1"}]})");
   world.loop.advance(1s);
   const auto& options = world.runtime.options_of(world.runtime.id_of("web"));
   auto mount = std::find_if(options.mounts.begin(), options.mounts.end(),
@@ -417,7 +419,7 @@ TEST_CASE("what ended while the agent was away is not run twice") {
   World world;
   {
     Node node(world);
-    world.create(R"({"restartPolicy":"OnFailure","containers":[{"name":"web","image":"app"}]})");
+    world.create(R"({"restartPolicy":"OnFailure","containers":[{"name":"web","image":"app:1"}]})");
     world.loop.advance(1s);
   }
   world.runtime.end_process(world.runtime.id_of("web"), 0);
@@ -490,8 +492,8 @@ TEST_CASE("a restart of the agent at every moment still ends with one running pr
     };
     {
       Node node(world);
-      world.create(R"({"initContainers":[{"name":"one","image":"app"}],
-        "containers":[{"name":"web","image":"app"}]})");
+      world.create(R"({"initContainers":[{"name":"one","image":"app:1"}],
+        "containers":[{"name":"web","image":"app:1"}]})");
       world.loop.advance(moment * 40ms);
     }
     Node node(world);
