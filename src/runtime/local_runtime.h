@@ -65,6 +65,7 @@ class LocalRuntime final : public Runtime {
   PodSandbox sandbox_of(const PodRecord& record) const;
   base::Status adopt_pod(const std::string& uid);
   base::Status adopt_container(const std::string& id);
+  void remove_orphans();
   std::string pod_folder(const std::string& uid) const;
   std::string pod_record_path(const std::string& uid) const;
   std::string pod_cgroup(const PodOptions& options) const;

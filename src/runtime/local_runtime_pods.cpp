@@ -133,8 +133,9 @@ base::Status LocalRuntime::set_up_pod(const PodOptions& options, PodRecord& reco
                                      {"nosuid", "nodev", "noexec", "mode=1777", "size=65536k"}));
   }
   SKIFF_RETURN_IF_ERROR(start_shim(options, record));
-  SKIFF_RETURN_IF_ERROR(
-      sys::write_file_atomic(pod_record_path(options.uid), write_pod_record(record), 0600));
+  // Not synced: a pod does not survive a power cut.
+  SKIFF_RETURN_IF_ERROR(sys::write_file_atomic(pod_record_path(options.uid),
+                                               write_pod_record(record), 0600, sys::Sync::no));
   return watcher_->watch(options.uid, folder);
 }
 
@@ -277,6 +278,33 @@ base::Status LocalRuntime::adopt_container(const std::string& id) {
   return {};
 }
 
+// What a skiff that was killed while it made something has left without a record.
+void LocalRuntime::remove_orphans() {
+  auto each_unknown = [&](const std::string& folder, const auto& known, auto remove) {
+    for (const auto& name : sys::list_folder(folder).value_or({})) {
+      {
+        std::lock_guard lock(mutex_);
+        if (known.count(name) != 0) continue;
+      }
+      base::log_info("left-over of an earlier run is removed",
+                     {{"path", concat(folder, "/", name)}});
+      if (base::Status status = remove(name); !status.is_ok())
+        base::log_warning("left-over cannot be removed", {{"name", name}, {"error", status}});
+    }
+  };
+  each_unknown(options_.runtime_dir + "/runc", containers_,
+               [&](const std::string& id) { return oci_.remove(id); });
+  each_unknown(options_.runtime_dir + "/bundles", containers_,
+               [&](const std::string& id) { return sys::remove_tree(bundle_folder(id)); });
+  each_unknown(store_.snapshots_folder(), containers_,
+               [&](const std::string& id) { return store_.remove_snapshot(id); });
+  each_unknown(options_.runtime_dir + "/pods", pods_, [&](const std::string& uid) {
+    (void)ask_shim(pod_folder(uid), ShimRequest(SHIM_SHUTDOWN), {}, kShimRequestMs);
+    SKIFF_RETURN_IF_ERROR(sys::unmount(pod_folder(uid) + "/shm"));
+    return sys::remove_tree(pod_folder(uid));
+  });
+}
+
 base::Result<Runtime::Adopted> LocalRuntime::adopt() {
   SKIFF_ASSIGN_OR_RETURN(auto pod_files, sys::list_folder(state_dir_ + "/pods"));
   for (const auto& name : pod_files) {
@@ -285,8 +313,10 @@ base::Result<Runtime::Adopted> LocalRuntime::adopt() {
       continue;
     }
     std::string uid = name.substr(0, name.size() - 5);
-    if (auto status = adopt_pod(uid); !status.is_ok())
-      base::log_warning("pod cannot be adopted", {{"pod", uid}, {"error", status}});
+    auto status = adopt_pod(uid);
+    if (status.is_ok()) continue;
+    base::log_warning("pod cannot be adopted", {{"pod", uid}, {"error", status}});
+    if (status.code() == base::Code::data_loss) (void)sys::remove_tree(pod_record_path(uid));
   }
   SKIFF_ASSIGN_OR_RETURN(auto ids, sys::list_folder(state_dir_ + "/containers"));
   for (const auto& id : ids) {
@@ -296,6 +326,7 @@ base::Result<Runtime::Adopted> LocalRuntime::adopt() {
                       {{"container", id}, {"error", status}});
     (void)discard_container(id);
   }
+  remove_orphans();
   Adopted adopted;
   std::lock_guard lock(mutex_);
   for (const auto& [uid, record] : pods_) adopted.pods.push_back(sandbox_of(record));

@@ -17,11 +17,22 @@
 
 using namespace skiff;
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const std::string outer = [] {
+namespace {
+
+struct Folder {
+  Folder() {
     char name[] = "/tmp/skiff-layer-fuzz-XXXXXX";
-    return std::string(mkdtemp(name));
-  }();
+    path = mkdtemp(name);
+  }
+  ~Folder() { (void)sys::remove_tree(path); }
+  std::string path;
+};
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  static const Folder folder;
+  const std::string& outer = folder.path;
   std::string inner = outer + "/root";
   SKIFF_ASSERT(sys::make_folders(inner).is_ok());
   {

@@ -53,6 +53,8 @@ class ImageStore {
   base::Result<std::string> make_snapshot(const std::string& container_id,
                                           const ImageRecord& record);
   base::Status remove_snapshot(const std::string& container_id);
+  // Holds one folder per container.
+  std::string snapshots_folder() const { return snapshots_ + "/c"; }
 
   std::int64_t bytes_used() const;
 

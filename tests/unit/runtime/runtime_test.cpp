@@ -154,6 +154,31 @@ TEST_CASE("containers survive skiff and are adopted with what happened meanwhile
   CHECK(fixture.wait_exit("c1").exit_code == 137);
 }
 
+TEST_CASE("what a killed skiff left half made is removed, torn records too") {
+  if (!can_run_containers()) return;
+  RuntimeFixture fixture;
+  auto pod = fixture.create_pod("p1");
+  auto process = sys::identify_process(pod.shim_pid);
+  fixture.run(fixture.container_options("c1", "p1", "sleep 1000"));
+  fixture.create_pod("p2");
+  fixture.run(fixture.container_options("c2", "p2", "sleep 1000"));
+  fixture.runtime.reset();
+  write_file(fixture.folder / "data/runtime/pods/p1.json", "");
+  write_file(fixture.folder / "data/runtime/containers/c1/record.json", "{torn");
+  fixture.restart();
+  auto adopted = fixture.runtime->adopt();
+  REQUIRE(adopted.is_ok());
+  REQUIRE(adopted->pods.size() == 1);
+  CHECK(adopted->pods[0].uid == "p2");
+  REQUIRE(adopted->containers.size() == 1);
+  CHECK(adopted->containers[0].state == ContainerState::running);
+  CHECK(*sys::list_folder(fixture.folder / "run/pods") == std::vector<std::string>{"p2"});
+  CHECK(*sys::list_folder(fixture.folder / "data/snapshots/c") == std::vector<std::string>{"c2"});
+  CHECK(*sys::list_folder(fixture.folder / "run/runc") == std::vector<std::string>{"c2"});
+  for (int i = 0; i < 500 && sys::is_process_alive(*process); ++i) poll(nullptr, 0, 10);
+  CHECK_FALSE(sys::is_process_alive(*process));
+}
+
 TEST_CASE("the end of a supervisor ends its containers and is a reason") {
   if (!can_run_containers()) return;
   RuntimeFixture fixture;
