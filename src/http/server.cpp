@@ -16,7 +16,7 @@ class LoopServer final : public Server {
   explicit LoopServer(std::shared_ptr<ServerCore> core) : core_(std::move(core)) {}
   ~LoopServer() override {
     listeners_.clear();
-    core_->close_all();
+    core_->shut_down();
   }
 
   base::Status open() {

@@ -131,7 +131,7 @@ bool ServerConnection::read_body() {
 void ServerConnection::release_body() {
   core_->release_body(body_reserved_);
   body_reserved_ = 0;
-  body_ = std::string();
+  std::string().swap(body_);
   decoder_.reset();
 }
 
@@ -333,7 +333,7 @@ void ServerConnection::send_body_pieces(const std::vector<base::SharedBytes>& pi
 // ---- output and the end
 
 void ServerConnection::send_soon() {
-  if (flush_pending_) return;
+  if (flush_pending_ || !pipe_->is_open()) return;
   flush_pending_ = true;
   core_->flush_later(shared_from_this());
 }

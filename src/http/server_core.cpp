@@ -65,7 +65,15 @@ void ServerCore::dispatch(std::shared_ptr<ServerConnection> connection, Request 
 }
 
 void ServerCore::flush_later(std::shared_ptr<ServerConnection> connection) {
-  dirty_.push_back(std::move(connection));
+  if (turn_hook_) dirty_.push_back(std::move(connection));
+}
+
+// Connections hold the core: what the core holds of them has to go.
+void ServerCore::shut_down() {
+  close_all();
+  turn_hook_.reset();
+  dirty_.clear();
+  batch_.clear();
 }
 
 void ServerCore::end_turn() {
@@ -184,7 +192,7 @@ base::Task<void> ServerCore::stop(base::Duration grace) {
   co_await rest;
   if (running_handlers_ > 0)
     base::log_error("requests still run after the server stopped", {{"count", running_handlers_}});
-  turn_hook_.reset();
+  shut_down();
 }
 
 }  // namespace skiff::http

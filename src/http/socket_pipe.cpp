@@ -26,6 +26,9 @@ Scratch& scratch() {
   return *own;
 }
 
+// Assigning an empty string would keep the storage.
+void release(std::string& text) { std::string().swap(text); }
+
 base::Status io_error(int error, std::string_view what) {
   auto status = base::errno_status(error, what);
   return {base::Code::unavailable, std::string(status.message())};
@@ -59,7 +62,7 @@ void SocketPipe::consume(std::size_t bytes) {
   SKIFF_ASSERT(bytes <= input_.size() - input_offset_);
   input_offset_ += bytes;
   if (input_offset_ == input_.size()) {
-    input_ = std::string();  // an idle connection holds no buffer
+    release(input_);  // an idle connection holds no buffer
     input_offset_ = 0;
   } else if (input_offset_ >= kReceiveBytes) {
     input_.erase(0, input_offset_);
@@ -222,7 +225,7 @@ bool SocketPipe::flush_cipher(std::size_t& budget) {
     bool all = write_out(rest);
     if (!is_open()) return false;
     if (rest.empty())
-      cipher_out_ = std::string();
+      release(cipher_out_);
     else
       cipher_out_.erase(0, cipher_out_.size() - rest.size());
     if (!all) return false;
@@ -294,7 +297,7 @@ void SocketPipe::flush() {
 void SocketPipe::finish() {
   if (!is_open() || finishing_) return;
   finishing_ = true;
-  input_ = std::string();
+  release(input_);
   input_offset_ = 0;
   flush();
 }
@@ -319,7 +322,7 @@ void SocketPipe::close(base::Status why) {
   queue_.clear();
   queued_bytes_ = 0;
   queue_offset_ = 0;
-  cipher_out_ = std::string();
+  release(cipher_out_);
   wants_write_ = false;
   owner_.on_closed(std::move(why));
 }

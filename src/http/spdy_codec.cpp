@@ -203,7 +203,7 @@ SpdyReader::Event SpdyReader::next(std::string_view& input) {
       return Event::error;
     }
     control_.type = static_cast<SpdyType>(upper & 0xffff);
-    control_.payload = std::string();
+    std::string().swap(control_.payload);
   }
   std::size_t take = std::min(frame_left_, input.size());
   control_.payload.append(input.substr(0, take));

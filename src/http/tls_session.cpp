@@ -171,7 +171,7 @@ base::Status TlsSession::receive(std::string_view cipher, std::string& plain,
   std::string joined;
   if (!held_.empty()) {
     joined = std::move(held_);
-    held_ = std::string();
+    std::string().swap(held_);
     joined.append(cipher);
     cipher = joined;
   }

@@ -27,7 +27,7 @@ bool is_valid_close_code(std::uint16_t code) {
 WebSocketReader::Event WebSocketReader::fail(std::uint16_t code) {
   failed_ = true;
   close_code_ = code;
-  message_ = std::string();
+  std::string().swap(message_);
   return Event::error;
 }
 
@@ -110,11 +110,11 @@ WebSocketReader::Event WebSocketReader::finish_frame() {
     if (!final_) return Event::need_more;
     in_message_ = false;
     payload_ = std::move(message_);
-    message_ = std::string();
+    std::string().swap(message_);
     return Event::message;
   }
   payload_ = std::move(control_);
-  control_ = std::string();
+  std::string().swap(control_);
   if (opcode_ == WebSocketOpcode::ping) return Event::ping;
   if (opcode_ == WebSocketOpcode::pong) return Event::pong;
   if (payload_.size() == 1) return fail(kWebSocketProtocolError);
