@@ -63,7 +63,7 @@ void validate_config_map(const Json& object, ErrorList& errors) {
   }
   validate_config_keys(binary, "binaryData", errors);
   for (const auto& member : binary.members()) bytes += decoded_size(member.value.as_string());
-  if (bytes > kSecretBytesMax) errors.too_long("", kSecretBytesMax);
+  if (bytes > kSecretBytesMax) errors.too_long("[]", kSecretBytesMax);
 }
 
 void validate_config_map_update(const Json& object, const Json& old_object, std::string_view,

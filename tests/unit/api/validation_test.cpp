@@ -486,7 +486,7 @@ TEST_CASE("config maps and secrets have keys, sizes and types") {
   Json large = object(R"({"data":{}})");
   large["data"].set("a", std::string((1 << 20) + 1, 'x'));
   CHECK(create_errors("", "ConfigMap", large) ==
-        Texts{": Too long: may not be more than 1048576 bytes"});
+        Texts{"[]: Too long: may not be more than 1048576 bytes"});
   CHECK(update_errors("", "ConfigMap", object(R"({"data":{"a":"2"}})"),
                       object(R"({"data":{"a":"1"},"immutable":true})")) ==
         Texts{"immutable: Forbidden: field is immutable when `immutable` is set",
