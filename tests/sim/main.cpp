@@ -33,7 +33,7 @@ std::string run_seed(std::uint64_t seed, int ticks) {
   if (!complaint.empty()) return "at the start: " + complaint;
   for (int tick = 0; tick < ticks; ++tick) {
     if (random.below(2) == 0) sim::act(cluster);
-    if (random.below(4) == 0) sim::disturb(cluster);
+    if (random.below(2) == 0) sim::disturb(cluster);
     cluster.advance(sim::up_to(random, 3s));
     complaint = sim::find_violation(cluster);
     if (!complaint.empty()) return base::concat("at tick ", tick, ": ", complaint);

@@ -110,7 +110,7 @@ void disturb(SimCluster& cluster) {
   base::Random& random = cluster.random();
   Faults& faults = cluster.faults();
   std::size_t node = random.below(cluster.nodes().size());
-  switch (random.below(12)) {
+  switch (random.below(14)) {
     case 0: return cluster.lose_watches(base::Code::unavailable);
     case 1: return cluster.lose_watches(base::Code::expired);
     case 2: return cluster.restart_server();
@@ -121,10 +121,12 @@ void disturb(SimCluster& cluster) {
     case 7: return cluster.client_of_node(node).set_cut(true);
     case 8: return cluster.client_of_node(node).set_cut(false);
     case 9:
+    case 10:
       faults.call_fails = random.below(2) == 0 ? 0 : 0.1;
       faults.answer_lost = random.below(2) == 0 ? 0 : 0.05;
       return;
-    case 10:
+    case 11:
+    case 12:
       faults.commit_fails = random.below(3) == 0 ? 0.1 : 0;
       faults.commit_delay_max = random.below(2) == 0 ? base::Duration(0) : base::Duration(200ms);
       return;
