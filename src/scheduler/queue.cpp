@@ -9,10 +9,11 @@ namespace skiff::scheduler {
 
 namespace {
 
+constexpr std::uint32_t kPods =
+    plugin_bit(Plugin::topology_spread) | plugin_bit(Plugin::pod_affinity);
+
 // Whether an event can turn the verdict of these plugins.
 bool may_help(ClusterEvent event, std::uint32_t rejected_by) {
-  constexpr std::uint32_t kPods =
-      plugin_bit(Plugin::topology_spread) | plugin_bit(Plugin::pod_affinity);
   switch (event) {
     case ClusterEvent::node_added:
     case ClusterEvent::node_changed: return true;
@@ -34,7 +35,12 @@ void SchedulingQueue::unlink(const std::string& key, Entry& entry) {
   if (entry.where == Where::active)
     active_.erase({-std::int64_t{entry.pod->priority}, entry.sequence});
   else
-    timed_.erase({entry.due.ns, key});
+    leave_timed(key, entry);
+}
+
+void SchedulingQueue::leave_timed(const std::string& key, const Entry& entry) {
+  timed_.erase({entry.due.ns, key});
+  if (entry.where == Where::unschedulable && (entry.rejected_by & kPods) != 0) --waiting_for_pods_;
 }
 
 void SchedulingQueue::activate(const std::string& key, Entry& entry) {
@@ -75,10 +81,12 @@ void SchedulingQueue::add_rejected(std::shared_ptr<const PodFacts> pod, std::uin
   entry.where = rejected_by == 0 ? Where::backoff : Where::unschedulable;
   entry.due = rejected_by == 0 ? entry.backoff_until : now + kUnschedulableMax;
   timed_.emplace(entry.due.ns, key);
+  if (entry.where == Where::unschedulable && (rejected_by & kPods) != 0) ++waiting_for_pods_;
   arm();
 }
 
 void SchedulingQueue::moved(ClusterEvent event) {
+  if (event == ClusterEvent::pod_placed && waiting_for_pods_ == 0) return;
   base::MonotonicTime now = timers_.clock().monotonic();
   std::vector<std::string> keys;
   for (const auto& [due, key] : timed_) {
@@ -88,7 +96,7 @@ void SchedulingQueue::moved(ClusterEvent event) {
   }
   for (const std::string& key : keys) {
     Entry& entry = entries_.at(key);
-    timed_.erase({entry.due.ns, key});
+    leave_timed(key, entry);
     if (entry.backoff_until <= now) {
       activate(key, entry);
       continue;
@@ -125,8 +133,9 @@ void SchedulingQueue::fire() {
   std::int64_t now = timers_.clock().monotonic().ns;
   while (!timed_.empty() && timed_.begin()->first <= now) {
     std::string key = timed_.begin()->second;
-    timed_.erase(timed_.begin());
-    activate(key, entries_.at(key));
+    Entry& entry = entries_.at(key);
+    leave_timed(key, entry);
+    activate(key, entry);
   }
   arm();
 }

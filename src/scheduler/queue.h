@@ -52,6 +52,8 @@ class SchedulingQueue {
   using ActiveKey = std::pair<std::int64_t, std::uint64_t>;  // (-priority, sequence)
   void activate(const std::string& key, Entry& entry);
   void unlink(const std::string& key, Entry& entry);
+  // Takes the entry out of `timed_`; it stands nowhere until it is put somewhere else.
+  void leave_timed(const std::string& key, const Entry& entry);
   void arm();
   void fire();
 
@@ -61,6 +63,8 @@ class SchedulingQueue {
   std::map<ActiveKey, std::string> active_;
   std::set<std::pair<std::int64_t, std::string>> timed_;  // (due, key) of both others
   std::unordered_map<std::string, int> attempts_;
+  // Unschedulable pods that wait for other pods: without any, placements concern nobody.
+  std::size_t waiting_for_pods_ = 0;
   std::uint64_t next_sequence_ = 0;
   base::TimerId timer_ = 0;
   std::int64_t armed_for_ = 0;

@@ -110,21 +110,22 @@ void SchedulerImpl::pod_changed(const api::StoredObject& before, const api::Stor
   std::string key = base::concat(object.namespace_name(), '/', object.name());
   if (after.empty()) return pod_gone(key);
   if (!before.empty() && before.uid() != after.uid()) pod_gone(key);
+  std::string phase = api::scan_string(after.text(), {"status", "phase"}).value_or("");
+  if (phase == "Succeeded" || phase == "Failed") return pod_gone(key);
+  std::string node = api::scan_string(after.text(), {"spec", "nodeName"}).value_or("");
+  // Most changes are reports about running pods. What a placed pod takes does not change; its
+  // labels may.
+  const PlacedPod* known = cluster_.find_pod(key);
+  bool is_known = !node.empty() && known != nullptr && known->node == node && !before.empty();
+  if (is_known && api::scan_string_map(before.text(), {"metadata", "labels"}) ==
+                      api::scan_string_map(after.text(), {"metadata", "labels"}))
+    return queue_.remove(key);
   auto pod = after.parse();
   if (!pod.is_ok()) return;
-  std::string_view phase = pod->at({"status", "phase"}).as_string();
-  if (phase == "Succeeded" || phase == "Failed") return pod_gone(key);
-  std::string_view node = pod->at({"spec", "nodeName"}).as_string();
   if (!node.empty()) {
     queue_.remove(key);
-    const PlacedPod* known = cluster_.find_pod(key);
-    bool was_known = known != nullptr && known->node == node && !before.empty();
-    // Resources of a placed pod do not change; labels may.
-    if (was_known && api::scan_string_map(before.text(), {"metadata", "labels"}) ==
-                         api::scan_string_map(after.text(), {"metadata", "labels"}))
-      return;
     PodFacts facts = parse_pod(*pod);
-    assume(facts, std::string(node));
+    assume(facts, node);
     queue_.moved(ClusterEvent::pod_placed);
     return;
   }

@@ -78,6 +78,24 @@ Json replicas_change(std::uint64_t replicas) {
   return change;
 }
 
+// A namespace with something in it, or the end of one.
+void act_on_namespace(SimCluster& cluster) {
+  std::string name = base::concat("team-", cluster.random().below(2));
+  if (cluster.random().below(2) == 0) {
+    client::DeleteOptions options;
+    (void)cluster.loop().run(cluster.admin().remove(resources::namespaces, "", name, options));
+    return;
+  }
+  Json object = Json::object({{"apiVersion", "v1"}, {"kind", "Namespace"}});
+  object["metadata"].set("name", name);
+  auto making = cluster.admin().create(resources::namespaces, "", std::move(object), "", "");
+  (void)cluster.loop().run(std::move(making));
+  Json content = deployment(cluster.random(), "app-0");
+  content["metadata"].set("namespace", name);
+  auto filling = cluster.admin().create(resources::deployments, name, std::move(content), "", "");
+  (void)cluster.loop().run(std::move(filling));
+}
+
 void delete_some_pod(SimCluster& cluster) {
   auto pods = cluster.list(resources::pods);
   if (pods.empty()) return;
@@ -91,7 +109,8 @@ void delete_some_pod(SimCluster& cluster) {
 void act(SimCluster& cluster) {
   base::Random& random = cluster.random();
   std::string name = name_of_deployment(cluster);
-  switch (random.below(8)) {
+  switch (random.below(9)) {
+    case 8: return act_on_namespace(cluster);
     case 0:
     case 1: return create(cluster, resources::deployments, deployment(random, name));
     case 2: return patch(cluster, name, replicas_change(random.below(10)));
@@ -190,7 +209,8 @@ std::string check_endpoints(SimCluster& cluster, const std::vector<Json>& pods) 
     if (app.empty()) continue;
     std::set<std::string> wanted, shown;
     for (const Json& pod : pods)
-      if (api::label(pod, "app") == app) wanted.emplace(pod.at({"status", "podIP"}).as_string());
+      if (api::label(pod, "app") == app && api::namespace_of(pod) == "default")
+        wanted.emplace(pod.at({"status", "podIP"}).as_string());
     for (const Json& slice : slices) {
       if (api::label(slice, "kubernetes.io/service-name") != api::name_of(object)) continue;
       for (const Json& endpoint : slice["endpoints"].items())
@@ -233,6 +253,9 @@ std::string find_unsettled(SimCluster& cluster) {
   if (!complaint.empty()) return complaint;
   complaint = check_endpoints(cluster, pods);
   if (!complaint.empty()) return complaint;
+  for (const Json& object : cluster.list(resources::namespaces))
+    if (api::is_being_deleted(object))
+      return base::concat("namespace ", api::name_of(object), " does not end");
   std::size_t accounts = 0;
   for (const Json& account : cluster.list(resources::service_accounts))
     accounts += api::name_of(account) == "default";
