@@ -8,6 +8,7 @@ api::Outcome<FlowPermit> run_filters(RequestContext& context, const auth::User* 
     context.user = *authenticated;
   } else {
     SKIFF_CHECK(filter_authenticate(context));
+    SKIFF_CHECK(filter_impersonate(context));
   }
   SKIFF_TRY(auto permit, filter_flow_limit(context));
   SKIFF_CHECK(filter_authorize(context));

@@ -11,6 +11,8 @@ namespace skiff::apiserver {
 api::Outcome<> filter_request_info(RequestContext& context);
 // Fills user. Errors: 401.
 api::Outcome<> filter_authenticate(RequestContext& context);
+// Replaces user where the client asks to act as another (kubectl --as). Errors: 400, 403.
+api::Outcome<> filter_impersonate(RequestContext& context);
 // Errors: 403; 401 for nobody in particular.
 api::Outcome<> filter_authorize(RequestContext& context);
 

@@ -29,6 +29,31 @@ TEST_CASE("nobody gets in but for public paths, others are told what they may no
   CHECK(api.call("GET", "/api").status == 200);
 }
 
+TEST_CASE("only masters act as others, and then with the others' rights") {
+  ApiFixture api;
+  auto request = api.request("GET", "/api/v1/pods");
+  request.headers.set("Impersonate-User", "jane");
+  auto denied = api.send(std::move(request));
+  CHECK(denied.status == 403);
+  CHECK(denied.message().find("User \"jane\" cannot list resource \"pods\"") != std::string::npos);
+  auto group = api.request("GET", "/api/v1/pods");
+  group.headers.set("Impersonate-User", "jane");
+  group.headers.set("Impersonate-Group", "system:masters");
+  CHECK(api.send(std::move(group)).status == 200);
+  auto nameless = api.request("GET", "/api/v1/pods");
+  nameless.headers.set("Impersonate-Group", "system:masters");
+  CHECK(api.send(std::move(nameless)).status == 400);
+  api.user = "joe";
+  api.groups.clear();
+  auto climb = api.request("GET", "/api/v1/pods");
+  climb.headers.set("Impersonate-User", "admin");
+  climb.headers.set("Impersonate-Group", "system:masters");
+  auto refused = api.send(std::move(climb));
+  CHECK(refused.status == 403);
+  CHECK(refused.message().find("User \"joe\" cannot impersonate resource \"users\"") !=
+        std::string::npos);
+}
+
 TEST_CASE("a service account's token is issued, accepted, and dies with its account") {
   ApiFixture api;
   const std::string accounts = "/api/v1/namespaces/default/serviceaccounts";
