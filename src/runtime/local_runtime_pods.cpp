@@ -108,6 +108,7 @@ base::Status LocalRuntime::start_shim(const PodOptions& options, PodRecord& reco
   spawn.argv = {shim_path_, shim_flags(options), options.hostname};
   for (const auto& [name, value] : options.sysctls) spawn.argv.push_back(concat(name, "=", value));
   spawn.descriptors = {{listener.get(), 3}, {writer.get(), 4}};
+  spawn.env = oci_environment();
   spawn.new_session = true;
   SKIFF_ASSIGN_OR_RETURN(int parent, sys::spawn_process(spawn));
   writer.reset();

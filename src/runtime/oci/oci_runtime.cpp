@@ -4,6 +4,8 @@
 #include <skiff/codec/json.h>
 #include <skiff/sys/process.h>
 
+#include <cstdlib>
+
 #include "runtime/limits.h"
 
 namespace skiff::runtime {
@@ -17,6 +19,11 @@ std::string oci_error_text(std::string_view log, std::string_view fallback) {
     if (level == "error" || level == "fatal") text = (*json)["msg"].as_string();
   }
   return text.empty() ? std::string(fallback) : text;
+}
+
+std::vector<std::string> oci_environment() {
+  const char* path = getenv("PATH");
+  return {base::concat("PATH=", path != nullptr ? path : "/usr/sbin:/usr/bin:/sbin:/bin")};
 }
 
 std::vector<std::string> OciRuntime::command(const std::string& log_file) const {
@@ -50,6 +57,7 @@ std::vector<std::string> OciRuntime::exec_command(const std::string& id,
 base::Status OciRuntime::start(const std::string& id) const {
   sys::RunOptions options;
   options.argv = {program_, "--root", root_, "--log-format", "json", "start", id};
+  options.env = oci_environment();
   options.timeout_ms = kOciRuntimeMs;
   SKIFF_ASSIGN_OR_RETURN(auto result, sys::run_process(std::move(options)));
   if (result.exit_code == 0) return {};
@@ -60,6 +68,7 @@ base::Status OciRuntime::start(const std::string& id) const {
 base::Status OciRuntime::remove(const std::string& id) const {
   sys::RunOptions options;
   options.argv = {program_, "--root", root_, "delete", "--force", id};
+  options.env = oci_environment();
   options.timeout_ms = kOciRuntimeMs;
   SKIFF_ASSIGN_OR_RETURN(auto result, sys::run_process(std::move(options)));
   if (result.exit_code == 0 || result.error_output.find("does not exist") != std::string::npos)

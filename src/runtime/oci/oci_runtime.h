@@ -32,6 +32,10 @@ class OciRuntime {
   std::string program_, root_;
 };
 
+// What supervisors and the OCI runtime get of this process's environment: NOTIFY_SOCKET and
+// LISTEN_FDS, which the OCI runtime would hand to containers, are skiff's own.
+std::vector<std::string> oci_environment();
+
 // The last error of a JSON log of the OCI runtime; `fallback` where there is none.
 std::string oci_error_text(std::string_view log, std::string_view fallback);
 

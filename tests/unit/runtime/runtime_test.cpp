@@ -394,6 +394,20 @@ TEST_CASE("security options reach the process") {
   CHECK(log.find("devices") != std::string::npos);
 }
 
+TEST_CASE("skiff's own environment does not reach containers, nor what systemd told it") {
+  if (!can_run_containers()) return;
+  RuntimeFixture fixture;
+  setenv("NOTIFY_SOCKET", (fixture.folder / "notify").c_str(), 1);
+  setenv("SKIFF_TEST_SECRET", "x", 1);
+  fixture.create_pod("p1");
+  fixture.run(fixture.container_options("c1", "p1", "env; exit 3"));
+  unsetenv("NOTIFY_SOCKET");
+  unsetenv("SKIFF_TEST_SECRET");
+  CHECK(fixture.wait_exit("c1").exit_code == 3);
+  CHECK(fixture.log_of("c1").find("NOTIFY_SOCKET") == std::string::npos);
+  CHECK(fixture.log_of("c1").find("SKIFF_TEST_SECRET") == std::string::npos);
+}
+
 TEST_CASE("pods share namespaces as asked") {
   if (!can_run_containers()) return;
   RuntimeFixture fixture;
