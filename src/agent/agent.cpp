@@ -7,6 +7,8 @@
 
 #include "agent/context.h"
 #include "agent/images/image_puller.h"
+#include "agent/images/plan_image_gc.h"
+#include "agent/limits.h"
 #include "agent/node/host_facts.h"
 #include "agent/node/node_reporter.h"
 #include "agent/pod/config_cache.h"
@@ -16,6 +18,7 @@
 #include "agent/volumes/token_cache.h"
 
 #include <mutex>
+#include <set>
 
 namespace skiff::agent {
 
@@ -84,6 +87,7 @@ class AgentImpl final : public Agent {
     scope.spawn(services_->run(scope.token()));
     scope.spawn(reporter_->run_status(scope.token()));
     scope.spawn(reporter_->run_lease(scope.token()));
+    scope.spawn(collect_images(scope.token()));
     scope.spawn(pods->run(scope.token()));
     bool synced = co_await pods->wait_synced(scope.token());
     if (synced) co_await pods_.remove_orphans();
@@ -196,6 +200,30 @@ class AgentImpl final : public Agent {
     }
     reporter_->set_not_ready("");
     pods_.look_again();
+  }
+
+  base::Task<void> collect_images(base::CancelToken cancel) {
+    for (;;) {
+      bool slept = co_await base::sleep(*options_.timers, kImageGcInterval, cancel);
+      if (!slept) co_return;
+      std::set<std::string> used;
+      for (const auto* worker : pods_.all())
+        for (const auto& container : worker->record().containers)
+          for (const auto* run : {&container.current, &container.previous})
+            if (run->has_value()) used.insert((*run)->status.image_id);
+      auto collect = [images = options_.images, data_dir = options_.data_dir, used,
+                      now = context_.now()]() -> base::Status {
+        HostFacts host = read_host_facts(data_dir);
+        ImageGcInput input{images->list(), used, host.disk_bytes, host.disk_available_bytes, now};
+        for (const auto& id : plan_image_gc(input)) {
+          SKIFF_RETURN_IF_ERROR(images->remove(id));
+          base::log_info("removed an image that nobody uses", {{"image", id}});
+        }
+        return {};
+      };
+      auto status = co_await loop::run_blocking(*options_.work, std::move(collect));
+      if (!status.is_ok()) base::log_warning("images were not removed", {{"error", status}});
+    }
   }
 
   std::unique_ptr<client::Informer> make_pod_informer() {

@@ -50,6 +50,12 @@ inline constexpr base::Duration kNodeStatusCheckInterval = 10s;
 inline constexpr base::Duration kNodeStatusReportInterval = 5min;
 inline constexpr std::size_t kNodeImagesMax = 50;
 
+// Images are removed when more of the disk than the high mark is used, down to the low mark.
+inline constexpr std::int64_t kImageGcHighPercent = 85, kImageGcLowPercent = 80;
+static_assert(kImageGcLowPercent < kImageGcHighPercent);
+inline constexpr base::Duration kImageGcAgeMin = 2min;
+inline constexpr base::Duration kImageGcInterval = 5min;
+
 inline constexpr base::Duration kStatusRetryInitial = 200ms;
 inline constexpr base::Duration kStatusRetryMax = 30s;
 

@@ -174,7 +174,9 @@ base::Status FakeRuntime::remove_container(const std::string& id) {
 base::Result<runtime::ContainerStatus> FakeRuntime::container(const std::string& id) {
   auto it = containers_.find(id);
   if (it == containers_.end()) return base::not_found("no container " + id);
-  return it->second;
+  runtime::ContainerStatus status = it->second;
+  if (programs_[id].ends_after_first_look) finish(id, programs_[id].exit_code);
+  return status;
 }
 
 base::Status FakeRuntime::update_resources(const std::string&, const runtime::Resources&) {

@@ -20,6 +20,7 @@ namespace skiff::test {
 struct Program {
   std::optional<base::Duration> runs_for;  // none: until it is stopped
   int exit_code = 0;
+  bool ends_after_first_look = false;  // running for who asks first, ended right after
   bool ignores_term = false;
   base::Duration stops_after{0};  // after SIGTERM
   int term_exit_code = 143;

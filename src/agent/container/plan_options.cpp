@@ -108,6 +108,16 @@ base::Result<runtime::PodOptions> plan_pod_options(const codec::Json& pod,
   if (!spec["runtimeClassName"].empty())
     return missing(base::concat("runtimeClassName ", spec["runtimeClassName"].as_string()));
   if (!spec["resourceClaims"].empty()) return missing("resourceClaims");
+  if (context["supplementalGroupsPolicy"].as_string() == "Strict")
+    return missing("supplementalGroupsPolicy: Strict");
+  for (const auto& container : spec["containers"].items()) {
+    if (!container["restartPolicy"].empty() || !container["restartPolicyRules"].empty())
+      return missing("restartPolicy of a single container");
+    for (const auto& port : container["ports"].items())
+      if (port["hostPort"].as_int() > 0 && !spec["hostNetwork"].as_bool())
+        return missing(
+            base::concat("hostPort ", port["hostPort"].as_int(), " without hostNetwork"));
+  }
   runtime::PodOptions options;
   options.uid = pod["metadata"]["uid"].as_string();
   options.namespace_name = pod["metadata"]["namespace"].as_string();

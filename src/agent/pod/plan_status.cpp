@@ -5,6 +5,7 @@
 
 #include "agent/pod/plan_conditions.h"
 
+#include <algorithm>
 #include <set>
 
 namespace skiff::agent {
@@ -223,6 +224,10 @@ codec::Json plan_pod_status(const StatusInput& input) {
     (container.kind == ContainerKind::regular ? regular : init).push_back(std::move(status));
   }
   std::string phase = plan_phase(record, regular, init);
+  // Nothing is over before every process has ended, sidecars too.
+  bool any_running = std::any_of(record.containers.begin(), record.containers.end(),
+                                 [](const auto& container) { return container.is_running(); });
+  if (is_terminal_phase(phase) && any_running) phase = "Running";
   // Failed and Succeeded are final.
   if (is_terminal_phase(present["phase"].as_string()))
     phase = std::string(present["phase"].as_string());

@@ -115,12 +115,16 @@ void PodWorker::set_removed() {
 
 void PodWorker::on_runtime_event(const std::string& container_id) {
   if (container_id.empty()) sandbox_dirty_ = true;
+  bool is_known = container_id.empty();
   for (auto& container : record_.containers) {
     if (!container.current || container.has_exited()) continue;
     if (!container_id.empty() && container.current->status.id != container_id) continue;
+    is_known = true;
     dirty_containers_.push_back(container.name);
     extras_[container.name].exited->notify();
   }
+  // It ended while its start was still on the way back from the work pool.
+  if (!is_known) early_exits_.insert(container_id);
   changed_.notify();
 }
 
@@ -159,8 +163,12 @@ base::Task<void> PodWorker::run(base::CancelToken stop) {
     context_.configs->retain(uid_, space, plan_config_names(record_.pod));
   if (machine_.state() == S::running) {
     sandbox_dirty_ = true;
-    for (auto& container : record_.containers)
-      if (container.is_running()) start_probes(container);
+    for (auto& container : record_.containers) {
+      if (!container.is_running()) continue;
+      // It may have ended since it was adopted.
+      dirty_containers_.push_back(container.name);
+      start_probes(container);
+    }
   }
   while (!stop.is_cancelled() && machine_.state() != S::gone) {
     switch (machine_.state()) {
@@ -268,8 +276,7 @@ base::Task<void> PodWorker::be_running() {
   if (auto left = time_to_deadline(record_, context_.now())) sooner(context_.monotonic() + *left);
   if (tokens_refresh_at_) sooner(context_.monotonic() + (*tokens_refresh_at_ - context_.now()));
   for (const auto& [name, extra] : extras_)
-    if (extra.pull_failed && extra.show_back_off_at > context_.monotonic())
-      sooner(extra.show_back_off_at);
+    if (extra.show_back_off_at > context_.monotonic()) sooner(extra.show_back_off_at);
   if (!volumes_ready_) sooner(retry_.not_before);
   co_await wait_until(changed_, context_.timers(), until, stop_);
 }

@@ -18,6 +18,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -157,6 +158,7 @@ class PodWorker {
   base::CancelSource starting_;  // cancelled when the pod may not start anything any more
   Retry retry_;
   std::vector<std::string> dirty_containers_;
+  std::set<std::string> early_exits_;
   bool sandbox_dirty_ = false, removed_ = false, volumes_ready_ = false, config_changed_ = false;
   VolumePaths volume_paths_;
   std::optional<base::WallTime> tokens_refresh_at_;

@@ -19,8 +19,8 @@ using client::EventType;
 
 namespace {
 
-// ErrImagePull stays visible for this long before it becomes ImagePullBackOff.
-constexpr base::Duration kPullErrorShown = 2s;
+// ErrImagePull and RunContainerError stay visible for this long before they become a back-off.
+constexpr base::Duration kErrorShown = 2s;
 
 base::Status check_non_root(const runtime::ContainerOptions& options, const runtime::Image& image,
                             const codec::Json& pod) {
@@ -163,6 +163,9 @@ void PodWorker::show_back_off(const std::vector<std::string>& names) {
             base::concat("Back-off pulling image ", base::quote(image)), name);
       event(EventType::warning, "Failed", "Error: ImagePullBackOff", name);
       record->waiting = std::move(waiting);
+    } else if (record->waiting && record->waiting->reason == "RunContainerError" &&
+               context_.monotonic() < extra.show_back_off_at) {
+      continue;
     } else if (record->has_exited() &&
                (!record->waiting || record->waiting->reason == "RunContainerError")) {
       record->waiting =
@@ -202,6 +205,7 @@ void PodWorker::fail_run(ContainerRecord& record, const runtime::ContainerOption
   record.current = std::move(run);
   record.restart_count = options.attempt;
   record.waiting = WaitingState{"RunContainerError", std::move(message)};
+  extras_[record.name].show_back_off_at = context_.monotonic() + kErrorShown;
   record.not_before = context_.monotonic() + pause;
 }
 
@@ -234,7 +238,7 @@ base::Task<void> PodWorker::start_container(std::string name) {
   if (!outcome.image) {
     extra.pull_failed = outcome.failure.reason == "ErrImagePull";
     extra.failed_message = outcome.failure.message;
-    extra.show_back_off_at = context_.monotonic() + kPullErrorShown;
+    extra.show_back_off_at = context_.monotonic() + kErrorShown;
     fail_start(*record, outcome.failure.reason, outcome.failure.message, outcome.failure.retry_at);
     co_return;
   }
@@ -370,6 +374,8 @@ base::Task<void> PodWorker::launch(std::string name, runtime::ContainerOptions o
   record->current = std::move(run);
   record->restart_count = options.attempt;
   record->waiting.reset();
+  if (early_exits_.count(options.id) != 0) dirty_containers_.push_back(name);
+  early_exits_.clear();
   if (record->has_exited()) {
     // It was over before anyone could look: as if its end had been told.
     record->current->status.state = runtime::ContainerState::running;

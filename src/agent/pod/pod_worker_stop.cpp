@@ -126,7 +126,8 @@ base::Task<void> PodWorker::stop_container(std::string name, std::string message
   if (deadline > now) co_await run_pre_stop(name, deadline);
   if (stop_.is_cancelled()) co_return;
   std::string id = record->current->status.id;
-  int soft = signal_number(record->current->status.stop_signal);
+  const codec::Json own_signal = find_container(record_.pod, name)["lifecycle"]["stopSignal"];
+  int soft = signal_number(own_signal.as_string(record->current->status.stop_signal));
   auto signal = [runtime, id, soft] { return runtime->signal_container(id, soft); };
   (void)co_await loop::run_blocking(*context_.options.work, std::move(signal));
   base::MonotonicTime floor = context_.monotonic() + std::chrono::seconds(kGraceSecondsMin);

@@ -69,7 +69,7 @@ base::Task<ProbeResult> run_action(Prober& prober, base::Timers& timers, codec::
     ProbeResult result{slept, slept ? "" : "cancelled"};
     co_return result;
   }
-  std::string kind = action.members().empty() ? "none" : action.members()[0].key;
+  std::string_view kind = action.contains("grpc") ? "grpc" : "unknown";
   ProbeResult unsupported{false, base::concat("handlers of kind ", kind, " are not supported")};
   co_return unsupported;
 }

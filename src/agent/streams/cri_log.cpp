@@ -32,6 +32,7 @@ bool LogFormatter::add_line(std::string_view line, std::string& out) {
   if (third == std::string_view::npos) return true;  // not ours: left out
   std::string_view time = line.substr(0, first);
   std::string_view stream = line.substr(first + 1, second - first - 1);
+  if (stream != "stdout" && stream != "stderr") return true;
   bool is_partial = line.substr(second + 1, third - second - 1) == "P";
   if ((options_.stream == "Stdout" && stream != "stdout") ||
       (options_.stream == "Stderr" && stream != "stderr"))

@@ -109,6 +109,39 @@ TEST_CASE("a crash loop restarts at once, then after 10, 20, 40 seconds") {
   CHECK(world.runtime.containers().size() == 2);
 }
 
+TEST_CASE("an end that is told before the start is back from the pool is not lost") {
+  World world;
+  Node node(world);
+  world.work.delay = 50ms;
+  world.runtime.program = [](const auto&) {
+    Program program;
+    program.ends_after_first_look = true;
+    program.exit_code = 3;
+    return program;
+  };
+  world.create(R"({"restartPolicy":"Never","containers":[{"name":"web","image":"app:1"}]})");
+  world.loop.advance(5s);
+  CHECK(world.phase() == "Failed");
+}
+
+TEST_CASE("a container that ends between adoption and its worker is seen") {
+  World world;
+  {
+    Node node(world);
+    world.create(R"({"restartPolicy":"Never","containers":[{"name":"web","image":"app:1"}]})");
+    world.loop.advance(1s);
+  }
+  std::string id = world.runtime.id_of("web");
+  world.runtime.fault = [&](std::string_view call, const std::string&) {
+    // While the agent lists what runs, the process is still there; a moment later it is not.
+    if (call == "adopt") world.loop.post([&world, id] { world.runtime.end_process(id, 4); });
+    return base::Status();
+  };
+  Node node(world);
+  world.loop.advance(5s);
+  CHECK(world.phase() == "Failed");
+}
+
 TEST_CASE("a pod that may not restart ends Succeeded or Failed, and stays until it is deleted") {
   struct Row {
     const char* policy;
@@ -211,6 +244,8 @@ TEST_CASE("a wrong command is a start error, then a crash loop") {
   };
   world.create(kPlain);
   world.loop.advance(1s);
+  CHECK(world.waiting_reason("web") == "RunContainerError");
+  world.loop.advance(2s);
   CHECK(world.waiting_reason("web") == "CrashLoopBackOff");
   Json status = world.status_of("web");
   CHECK(status.at({"lastState", "terminated", "exitCode"}).as_int() == 128);
