@@ -92,19 +92,21 @@ void add_missing(std::vector<Draft>& drafts, Group& wanted, const Json& ports) {
   }
 }
 
-void finish(const Json& service, Draft& draft, SlicePlan& plan) {
+void finish(const Json& service, Draft& draft, const std::string& changed, SlicePlan& plan) {
   Json slice = draft.present ? *draft.present : new_slice(service, draft.ports);
   Json list = Json::array();
   for (Json& endpoint : draft.endpoints) list.push_back(std::move(endpoint));
   slice.set("endpoints", std::move(list));
   slice["metadata"].set("labels", slice_labels(service));
-  if (!draft.present) return void(plan.create.push_back(std::move(slice)));
+  Json stamped = slice;
+  if (!changed.empty()) stamped["metadata"]["annotations"].set(kTriggerTimeAnnotation, changed);
+  if (!draft.present) return void(plan.create.push_back(std::move(stamped)));
   bool same = slice["endpoints"] == (*draft.present)["endpoints"] &&
               slice.at({"metadata", "labels"}) == draft.present->at({"metadata", "labels"});
   // An empty list and none are the same.
   same |= slice["endpoints"].empty() && (*draft.present)["endpoints"].empty() &&
           slice.at({"metadata", "labels"}) == draft.present->at({"metadata", "labels"});
-  if (!same) plan.update.push_back(std::move(slice));
+  if (!same) plan.update.push_back(std::move(stamped));
 }
 
 }  // namespace
@@ -112,6 +114,7 @@ void finish(const Json& service, Draft& draft, SlicePlan& plan) {
 SlicePlan plan_endpoint_slices(const Json& service, const std::vector<PodEndpoint>& endpoints,
                                const std::vector<JsonPtr>& present) {
   SlicePlan plan;
+  const std::string changed = last_change(service, endpoints);
   std::map<std::string, Group> groups;
   std::map<std::string, Json> ports_of_group;
   for (const PodEndpoint& endpoint : endpoints) {
@@ -142,7 +145,7 @@ SlicePlan plan_endpoint_slices(const Json& service, const std::vector<PodEndpoin
         unused.push_back(draft.present);
         continue;
       }
-      finish(service, draft, plan);
+      finish(service, draft, changed, plan);
       ++kept;
     }
   if (kept == 0) {
@@ -152,7 +155,7 @@ SlicePlan plan_endpoint_slices(const Json& service, const std::vector<PodEndpoin
       placeholder.present = unused.front();
       unused.erase(unused.begin());
     }
-    finish(service, placeholder, plan);
+    finish(service, placeholder, changed, plan);
   }
   plan.remove = std::move(unused);
   return plan;

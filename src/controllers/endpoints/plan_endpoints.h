@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,8 +19,9 @@ using ZoneOf = std::function<std::string(std::string_view node)>;
 
 // One pod as an endpoint, with the ports that it serves the Service on.
 struct PodEndpoint {
-  Json endpoint;  // discovery/v1 Endpoint
-  Json ports;     // discovery/v1 EndpointPort list
+  Json endpoint;                          // discovery/v1 Endpoint
+  Json ports;                             // discovery/v1 EndpointPort list
+  std::optional<base::WallTime> changed;  // when the pod's readiness did
 };
 // `pods` are those that the selector matches; those without an address or at their end are left
 // out.
@@ -37,6 +39,11 @@ SlicePlan plan_endpoint_slices(const Json& service, const std::vector<PodEndpoin
 // The Endpoints object; `present` is null JSON when there is none.
 Json plan_endpoints(const Json& service, const std::vector<JsonPtr>& pods, const Json& present);
 
+// When what the Service shows changed last: clients measure how long it took to reach them.
+std::string last_change(const Json& service, const std::vector<PodEndpoint>& endpoints);
+
+inline constexpr std::string_view kTriggerTimeAnnotation =
+    "endpoints.kubernetes.io/last-change-trigger-time";
 inline constexpr std::string_view kServiceNameLabel = "kubernetes.io/service-name";
 inline constexpr std::string_view kSliceManagedByLabel = "endpointslice.kubernetes.io/managed-by";
 inline constexpr std::string_view kSliceManager = "endpointslice-controller.k8s.io";

@@ -90,9 +90,16 @@ std::vector<PodEndpoint> plan_pod_endpoints(const Json& service, const std::vect
       std::string zone = zone_of(node);
       if (!zone.empty()) endpoint.set("zone", zone);
     }
-    result.push_back({std::move(endpoint), ports_of(service, *pod)});
+    result.push_back({std::move(endpoint), ports_of(service, *pod), ready_since(*pod)});
   }
   return result;
+}
+
+std::string last_change(const Json& service, const std::vector<PodEndpoint>& endpoints) {
+  std::optional<base::WallTime> latest = time_at(service, {"metadata", "creationTimestamp"});
+  for (const PodEndpoint& endpoint : endpoints)
+    if (endpoint.changed && (!latest || *endpoint.changed > *latest)) latest = endpoint.changed;
+  return latest ? base::format_rfc3339(*latest) : std::string();
 }
 
 namespace {
@@ -177,6 +184,10 @@ Json plan_endpoints(const Json& service, const std::vector<JsonPtr>& pods, const
     labels.erase("service.kubernetes.io/headless");
   endpoints["metadata"].set("labels", std::move(labels));
   Json subsets = subsets_of(service, pods);
+  std::string changed =
+      last_change(service, plan_pod_endpoints(service, pods, [](auto) { return std::string(); }));
+  if (subsets != endpoints["subsets"] && !changed.empty())
+    endpoints["metadata"]["annotations"].set(kTriggerTimeAnnotation, changed);
   if (subsets.empty())
     endpoints.erase("subsets");
   else

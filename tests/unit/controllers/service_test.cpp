@@ -164,6 +164,25 @@ TEST_CASE("a slice whose ports leave defaults out is the same slice") {
   CHECK(plan.remove.empty());
 }
 
+TEST_CASE("a change carries the time at which a pod brought it about") {
+  Json object = service("web", "10.43.0.7");
+  object["metadata"].set("creationTimestamp", "2026-01-01T00:00:00Z");
+  Json changed = pod("a", "10.42.0.5", true);
+  changed["status"]["conditions"].mutable_items()[0].set("lastTransitionTime",
+                                                         "2026-01-01T00:05:00Z");
+  std::vector<JsonPtr> pods = {std::make_shared<const Json>(std::move(changed))};
+  auto endpoints =
+      controllers::plan_pod_endpoints(object, pods, [](auto) { return std::string(); });
+  Json slice = controllers::plan_endpoint_slices(object, endpoints, {}).create.at(0);
+  constexpr char kAnnotation[] = "endpoints.kubernetes.io/last-change-trigger-time";
+  CHECK(api::annotation(slice, kAnnotation) == "2026-01-01T00:05:00Z");
+  Json old = controllers::plan_endpoints(object, pods, nullptr);
+  CHECK(api::annotation(old, kAnnotation) == "2026-01-01T00:05:00Z");
+  CHECK(controllers::plan_endpoints(object, pods, old) == old);
+  CHECK(api::annotation(controllers::plan_endpoint_slices(object, {}, {}).create.at(0),
+                        kAnnotation) == "2026-01-01T00:00:00Z");
+}
+
 TEST_CASE("pods that resolve a named port differently get slices of their own") {
   Json object = service("web", "10.43.0.7");
   Json other = pod("other", "10.42.0.8", true);
