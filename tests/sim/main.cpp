@@ -9,10 +9,7 @@
 #include <string>
 
 #include "sim/workload.h"
-
-#ifndef SKIFF_COMMIT
-#define SKIFF_COMMIT "unknown"
-#endif
+#include "sim_commit.h"
 
 using namespace skiff;
 using namespace std::chrono_literals;
@@ -54,15 +51,21 @@ std::string run_seed(std::uint64_t seed, int ticks) {
   return {};
 }
 
-Arguments parse(int argc, char** argv) {
-  Arguments arguments;
-  for (int i = 1; i + 1 < argc; i += 2) {
-    auto value = base::parse_int(argv[i + 1]).value_or(1);
-    if (std::strcmp(argv[i], "--seed") == 0) arguments.seed = static_cast<std::uint64_t>(value);
-    if (std::strcmp(argv[i], "--seeds") == 0) arguments.seeds = static_cast<std::uint64_t>(value);
-    if (std::strcmp(argv[i], "--ticks") == 0) arguments.ticks = static_cast<int>(value);
+// False for what is not understood.
+bool parse(int argc, char** argv, Arguments& arguments) {
+  for (int i = 1; i < argc; i += 2) {
+    auto value = base::parse_int(i + 1 < argc ? argv[i + 1] : "");
+    if (!value || *value < 0) return false;
+    if (std::strcmp(argv[i], "--seed") == 0)
+      arguments.seed = static_cast<std::uint64_t>(*value);
+    else if (std::strcmp(argv[i], "--seeds") == 0)
+      arguments.seeds = static_cast<std::uint64_t>(*value);
+    else if (std::strcmp(argv[i], "--ticks") == 0)
+      arguments.ticks = static_cast<int>(*value);
+    else
+      return false;
   }
-  return arguments;
+  return true;
 }
 
 }  // namespace
@@ -71,7 +74,11 @@ int main(int argc, char** argv) {
   const char* level = std::getenv("SKIFF_SIM_LOG");
   base::set_log(level != nullptr ? base::LogLevel::debug : base::LogLevel::off,
                 base::LogFormat::text);
-  Arguments arguments = parse(argc, argv);
+  Arguments arguments;
+  if (!parse(argc, argv, arguments)) {
+    std::fprintf(stderr, "usage: sim [--seed N] [--seeds COUNT] [--ticks M]\n");
+    return 2;
+  }
   for (std::uint64_t seed = arguments.seed; seed < arguments.seed + arguments.seeds; ++seed) {
     std::string complaint = run_seed(seed, arguments.ticks);
     if (complaint.empty()) continue;
