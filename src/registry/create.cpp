@@ -44,7 +44,7 @@ base::Task<api::Outcome<Written>> RegistryImpl::create_once(const Scope& scope, 
   const Strategy& strategy = strategy_of(resource);
   const Json nothing;
   if (!api::resource_version_of(object).empty()) {
-    co_return api::internal_api_error("resourceVersion should not be set on objects to be created");
+    co_return api::bad_request_error("resourceVersion should not be set on objects to be created");
   }
   Json managed_fields = std::as_const(object)["metadata"]["managedFields"];
   auto mutating = hooks.mutate(object, nothing);

@@ -9,7 +9,7 @@
 namespace skiff::registry {
 
 // Lost races of a write that names no resourceVersion before the client gets a conflict.
-inline constexpr int kConflictRetriesMax = 16;
+inline constexpr int kConflictRetriesMax = 64;
 // metadata.name made from generateName: upstream's base length and suffix.
 inline constexpr std::size_t kGeneratedNameLengthMax = 63;
 inline constexpr std::size_t kGeneratedNameSuffixLength = 5;

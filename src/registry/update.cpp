@@ -71,7 +71,8 @@ base::Task<api::Outcome<Written>> RegistryImpl::update_once(const Scope& scope,
   auto now = snapshot();
   auto entry = now.get(key_of(scope));
   if (!entry) {
-    const bool may_create = options.create_when_absent || strategy.create_on_update;
+    const bool may_create =
+        options.create_when_absent || (options.is_replace && strategy.create_on_update);
     if (!may_create || !scope.subresource.empty()) co_return not_found(scope);
     SKIFF_CO_TRY(auto fresh, transform.apply(Json()));
     auto creating = create_once(scope, std::move(fresh), options, hooks, lost_race);

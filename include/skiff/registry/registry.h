@@ -60,6 +60,7 @@ class Transform {
 struct WriteOptions {
   bool dry_run = false;
   bool create_when_absent = false;  // server-side apply
+  bool is_replace = false;          // PUT: some kinds are created by it
   bool is_apply = false;            // managedFields are the transform's business
   std::string field_manager;
   std::string uid;  // precondition; empty = none

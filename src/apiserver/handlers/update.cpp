@@ -54,6 +54,7 @@ base::Task<api::Outcome<registry::Written>> update_object(RequestContext& contex
   Replace transform(object);
   registry::WriteOptions options;
   options.dry_run = parameters.dry_run;
+  options.is_replace = true;
   options.field_manager = std::move(parameters.field_manager);
   AdmissionHooks hooks(context, options.dry_run);
   auto updating =

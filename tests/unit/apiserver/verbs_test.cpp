@@ -73,6 +73,23 @@ TEST_CASE("an update that changes nothing writes nothing") {
         created.json()["metadata"]["resourceVersion"]);
 }
 
+TEST_CASE("what is not there is made by PUT of some kinds and by apply, never by a patch") {
+  ApiFixture api;
+  const std::string endpoints = "/api/v1/namespaces/default/endpoints/e";
+  auto patched = api.call("PATCH", endpoints, "{}", "application/merge-patch+json");
+  CHECK(patched.status == 404);
+  CHECK(api.call("PUT", endpoints, R"({"metadata":{"name":"e"}})").status == 201);
+  CHECK(api.call("PUT", kMaps + "/a", kConfigMap).status == 404);
+  auto applied =
+      api.call("PATCH", kMaps + "/a?fieldManager=m", kConfigMap, "application/apply-patch+yaml");
+  CHECK(applied.status == 201);
+  auto nobody = api.call("PATCH", kMaps + "/a", kConfigMap, "application/apply-patch+yaml");
+  CHECK(nobody.status == 422);
+  auto versioned = api.call("POST", kMaps, R"({"metadata":{"name":"b","resourceVersion":"7"}})");
+  CHECK(versioned.status == 400);
+  CHECK(versioned.message() == "resourceVersion should not be set on objects to be created");
+}
+
 TEST_CASE("bad bodies get 400, 413 and 415 with a sentence") {
   ApiFixture api;
   auto broken = api.call("POST", kMaps, "{\"metadata\":");
