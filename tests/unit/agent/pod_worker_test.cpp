@@ -133,8 +133,12 @@ TEST_CASE("a container that ends between adoption and its worker is seen") {
   }
   std::string id = world.runtime.id_of("web");
   world.runtime.fault = [&](std::string_view call, const std::string&) {
-    // While the agent lists what runs, the process is still there; a moment later it is not.
-    if (call == "adopt") world.loop.post([&world, id] { world.runtime.end_process(id, 4); });
+    // It ends after the agent has listed what runs, and before anyone listens to its end.
+    if (call == "adopt")
+      world.loop.post([&world, id] {
+        world.runtime.set_exit_callback({});
+        world.runtime.end_process(id, 4);
+      });
     return base::Status();
   };
   Node node(world);
