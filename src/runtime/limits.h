@@ -22,7 +22,8 @@ inline constexpr std::uint64_t kLayerEntriesMax = 2'000'000;
 inline constexpr std::size_t kEntryPathBytesMax = 4096;
 inline constexpr std::size_t kXattrBytesMax = 64u << 10;
 inline constexpr std::size_t kArchiveBlockBytes = 64u << 10;
-inline constexpr int kTreeDepthMax = 1000;
+inline constexpr int kTreeDepthMax = 64;  // of a copied image; the stack has 256 KB
+inline constexpr std::ptrdiff_t kEntryDepthMax = 256;
 inline constexpr std::size_t kLayerNameHexDigits = 26;  // 104 bits of the digest
 static_assert(kLayersMax * (2 + kLayerNameHexDigits + 1) < 4000, "lowerdir fits one page");
 

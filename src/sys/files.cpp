@@ -57,10 +57,19 @@ base::Result<std::vector<std::string>> names_in(int folder_fd) {
   return names;
 }
 
-base::Status remove_at(int folder_fd, const char* name, dev_t device, int depth) {
+// What lies deeper is moved up to the root of the tree, so that neither stack nor descriptors grow
+// with a depth that somebody else chose.
+base::Status remove_at(int root_fd, int folder_fd, const char* name, dev_t device, int depth) {
+  static std::atomic<unsigned> counter{0};
   if (unlinkat(folder_fd, name, 0) == 0 || errno == ENOENT) return {};
   if (errno != EISDIR && errno != EPERM) return errno_status(errno, concat("remove ", name));
-  if (depth > kTreeDepthMax) return base::internal_error("folder tree is too deep to remove");
+  if (unlinkat(folder_fd, name, AT_REMOVEDIR) == 0) return {};
+  if (depth > kTreeDepthMax) {
+    std::string moved = concat(".removed.", getpid(), ".", counter.fetch_add(1));
+    if (renameat(folder_fd, name, root_fd, moved.c_str()) != 0)
+      return errno_status(errno, concat("move ", name));
+    return {};
+  }
   {
     base::UniqueFd child(openat(folder_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (!child)
@@ -71,11 +80,20 @@ base::Status remove_at(int folder_fd, const char* name, dev_t device, int depth)
       return base::unavailable(concat("remove ", name, ": something is mounted there"));
     SKIFF_ASSIGN_OR_RETURN(auto names, names_in(child.get()));
     for (const auto& entry : names)
-      SKIFF_RETURN_IF_ERROR(remove_at(child.get(), entry.c_str(), device, depth + 1));
+      SKIFF_RETURN_IF_ERROR(remove_at(root_fd, child.get(), entry.c_str(), device, depth + 1));
   }
   if (unlinkat(folder_fd, name, AT_REMOVEDIR) != 0 && errno != ENOENT)
     return errno_status(errno, concat("remove ", name));
   return {};
+}
+
+base::Status empty_folder(int root_fd, dev_t device) {
+  for (;;) {
+    SKIFF_ASSIGN_OR_RETURN(auto names, names_in(root_fd));
+    if (names.empty()) return {};
+    for (const auto& name : names)
+      SKIFF_RETURN_IF_ERROR(remove_at(root_fd, root_fd, name.c_str(), device, 1));
+  }
 }
 
 std::int64_t bytes_at(int folder_fd, const char* name, int depth) {
@@ -187,7 +205,19 @@ base::Status remove_tree(const std::string& path) {
   std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
   if (name.empty() || name == "." || name == "..")
     return base::invalid_argument(concat("remove ", base::quote(path), ": no name"));
-  return remove_at(parent.get(), name.c_str(), info.st_dev, 0).with_context(path);
+  if (unlinkat(parent.get(), name.c_str(), 0) == 0 || errno == ENOENT) return {};
+  if (errno != EISDIR && errno != EPERM) return errno_status(errno, concat("remove ", path));
+  base::UniqueFd root(
+      openat(parent.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  dev_t device = info.st_dev;
+  if (!root || fstat(root.get(), &info) != 0) return errno_status(errno, path);
+  if (info.st_dev != device)
+    return base::unavailable(concat("remove ", path, ": something is mounted there"));
+  SKIFF_RETURN_IF_ERROR(empty_folder(root.get(), device).with_context(path));
+  root.reset();
+  if (unlinkat(parent.get(), name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT)
+    return errno_status(errno, concat("remove ", path));
+  return {};
 }
 
 base::Status sync_folder(const std::string& path) {

@@ -12,6 +12,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <memory>
 #include <vector>
@@ -171,6 +172,8 @@ class Unpacker {
  private:
   base::Status unpack_entry(archive_entry* entry, std::string path) {
     if (path.size() > kEntryPathBytesMax) return invalid_argument("path is too long");
+    if (std::count(path.begin(), path.end(), '/') > kEntryDepthMax)
+      return invalid_argument("path is too deep");
     while (!path.empty() && path.back() == '/') path.pop_back();
     while (base::starts_with(path, "./")) path.erase(0, 2);
     std::size_t slash = path.rfind('/');
@@ -191,17 +194,28 @@ class Unpacker {
   base::Status enter(const std::string& folder) {
     if (parent_ && folder == parent_path_) return {};
     auto opened = sys::open_in_root(root_fd_, folder, O_RDONLY | O_DIRECTORY);
-    if (!opened.is_ok() && opened.code() == base::Code::not_found) {
-      std::size_t slash = folder.rfind('/');
-      SKIFF_RETURN_IF_ERROR(enter(slash == std::string::npos ? "" : folder.substr(0, slash)));
-      std::string name = slash == std::string::npos ? folder : folder.substr(slash + 1);
-      if (mkdirat(parent_.get(), name.c_str(), 0755) != 0)
-        return errno_status(errno, "make folder");
+    if (opened.code() == base::Code::not_found) {
+      SKIFF_RETURN_IF_ERROR(make_parents(folder));
       opened = sys::open_in_root(root_fd_, folder, O_RDONLY | O_DIRECTORY);
     }
     if (!opened.is_ok()) return opened.status();
     parent_ = std::move(*opened);
     parent_path_ = folder;
+    return {};
+  }
+
+  base::Status make_parents(const std::string& folder) {
+    for (std::size_t start = 0; start < folder.size();) {
+      std::size_t end = std::min(folder.find('/', start), folder.size());
+      std::string name = folder.substr(start, end - start);
+      if (!name.empty() && name != ".") {
+        SKIFF_ASSIGN_OR_RETURN(auto above, sys::open_in_root(root_fd_, folder.substr(0, start),
+                                                             O_RDONLY | O_DIRECTORY));
+        if (mkdirat(above.get(), name.c_str(), 0755) != 0 && errno != EEXIST)
+          return errno_status(errno, "make folder");
+      }
+      start = end + 1;
+    }
     return {};
   }
 

@@ -181,6 +181,17 @@ TEST_CASE("a layer cannot write outside its folder") {
   CHECK(content(other / "root/f") == "new");
 }
 
+TEST_CASE("deep paths are made up to a limit") {
+  TemporaryFolder folder;
+  std::string deep;
+  for (int i = 0; i < 200; ++i) deep += "d/";
+  CHECK(unpack(folder, make_tar({{deep + "file", '0', "x"}})).is_ok());
+  CHECK(content(folder / ("root/" + deep + "file")) == "x");
+  for (int i = 0; i < 1000; ++i) deep += "d/";
+  CHECK(unpack(folder, make_tar({{deep + "file", '0', "x"}})).code() ==
+        base::Code::invalid_argument);
+}
+
 TEST_CASE("forged overlay attributes of a layer are dropped") {
   if (geteuid() != 0) return;
   TemporaryFolder folder;

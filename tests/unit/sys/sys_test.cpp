@@ -139,6 +139,20 @@ TEST_CASE("a tree is removed without following its links") {
   CHECK_FALSE(sys::remove_tree(folder.path + "/..").is_ok());
 }
 
+TEST_CASE("a tree of any depth is removed") {
+  Folder folder;
+  REQUIRE(sys::make_folders(folder / "tree").is_ok());
+  auto at = open_folder(folder / "tree");
+  for (int i = 0; i < 3000; ++i) {
+    REQUIRE(mkdirat(at.get(), "d", 0755) == 0);
+    base::UniqueFd next(openat(at.get(), "d", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    at = std::move(next);
+  }
+  at.reset();
+  CHECK(sys::remove_tree(folder / "tree").is_ok());
+  CHECK_FALSE(sys::path_exists(folder / "tree"));
+}
+
 TEST_CASE("opening in a root never leaves it") {
   Folder folder;
   REQUIRE(sys::make_folders(folder / "root/etc").is_ok());
