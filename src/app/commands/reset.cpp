@@ -3,6 +3,7 @@
 #include <skiff/net/pod_network.h>
 #include <skiff/runtime/image.h>
 #include <skiff/runtime/runtime.h>
+#include <skiff/sys/cgroups.h>
 
 #include "app/bootstrap.h"
 #include "app/commands/command_list.h"
@@ -25,6 +26,7 @@ class Reset {
     if (rules) note((*rules)->clear());
     net::HostNetworkOptions host{config_.service_cidr, {}, config_.cluster_dns};
     note(net::release_host(host));
+    note(sys::make_cgroups()->remove(config_.cgroup_parent));
     return first_;
   }
 
