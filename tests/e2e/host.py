@@ -12,6 +12,8 @@ import subprocess
 import tempfile
 import time
 
+from images import make_image
+
 NODE_IP = "192.0.2.10"
 PORT = 6443
 READY_SECONDS_MAX = 60
@@ -170,6 +172,12 @@ class Host:
         return self.get("pods", "-n", namespace, "-l", selector)["items"]
 
     # --- skiff's own commands
+
+    def import_image(self, name, **config):
+        archive = self.folder / "image.tar"
+        make_image(archive, name, **config)
+        result = self.skiff_command("image", "import", "--data-dir", self.data, "--runtime-dir", self.runtime, archive)
+        assert result.returncode == 0, result.stderr
 
     def skiff_command(self, *arguments):
         return run(self.command([self.skiff, *arguments]))

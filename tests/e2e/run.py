@@ -50,6 +50,7 @@ def main():
         host.create()
         host.start()
         host.wait_api()
+        host.import_image("skiff.test/web:1")
         print(f"kubectl versions: {' '.join(host.kubectls)}", flush=True)
         for module, cases in load(options.filter, options.all):
             for name, function in cases:

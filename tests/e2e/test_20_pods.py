@@ -5,7 +5,6 @@ import signal
 import time
 
 from host import expect, wait_for
-from images import make_image
 
 IMAGE = "skiff.test/web:1"
 
@@ -45,11 +44,8 @@ def node_ready(host):
     expect(host.kubectl_ok("get", "nodes", "-o", "wide"), r"^node1\s+Ready\s+.*192\.0\.2\.10", "get nodes")
 
 
-def import_image(host):
-    archive = host.folder / "web.tar"
-    make_image(archive, IMAGE)
-    result = host.skiff_command("image", "import", "--data-dir", host.data, "--runtime-dir", host.runtime, archive)
-    assert result.returncode == 0, result.stderr
+def image_commands(host):
+    host.import_image(IMAGE)  # once more: nothing new
     result = host.skiff_command("image", "list", "--data-dir", host.data, "--runtime-dir", host.runtime)
     expect(result.stdout, r"skiff\.test/web", "image list")
     bad = host.skiff_command("image", "import", "--data-dir", host.data, "--runtime-dir", host.runtime, "/nope.tar")
@@ -70,9 +66,7 @@ def runs_and_logs(host):
 
 
 def image_config(host):
-    archive = host.folder / "user.tar"
-    make_image(archive, "skiff.test/user:1", User="web", Entrypoint=["sh", "-c"], Cmd=["id; env; pwd; sleep 600"], WorkingDir="/tmp", StopSignal="SIGINT")
-    assert host.skiff_command("image", "import", "--data-dir", host.data, "--runtime-dir", host.runtime, archive).returncode == 0
+    host.import_image("skiff.test/user:1", User="web", Entrypoint=["sh", "-c"], Cmd=["id; env; pwd; sleep 600"], WorkingDir="/tmp", StopSignal="SIGINT")
     pod(host, "user", {"containers": [{"name": "main", "image": "skiff.test/user:1"}]})
     wait_for(lambda: "/tmp" in host.kubectl("logs", "user").stdout, 10, "the log")
     text = host.kubectl_ok("logs", "user")
@@ -231,7 +225,7 @@ def clean_up(host):
     assert not host.get("pods")["items"]
 
 
-TESTS = [("node is Ready", node_ready), ("image import and list", import_image), ("a pod runs and logs", runs_and_logs),
+TESTS = [("node is Ready", node_ready), ("image import and list", image_commands), ("a pod runs and logs", runs_and_logs),
          ("the image's config is honoured", image_config), ("missing image", missing_image), ("wrong command", wrong_command),
          ("restarts and back-off", restarts_and_back_off), ("pods that end", jobs_of_one_pod), ("init containers", init_containers),
          ("volumes", volumes), ("probes", probes), ("security context", security_context), ("out of memory", out_of_memory),
