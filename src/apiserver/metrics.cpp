@@ -9,6 +9,15 @@ namespace skiff::apiserver {
 namespace {
 constexpr std::string_view kVerbNames[] = {"get",    "list",  "watch",  "create",
                                            "update", "patch", "delete", "deletecollection"};
+constexpr std::string_view kProtocolNames[] = {"v5.channel.k8s.io", "v4.channel.k8s.io",
+                                               "portforward.k8s.io"};
+constexpr std::string_view kTransportNames[] = {"spdy", "websocket"};
+}  // namespace
+
+void Metrics::count_stream(bool is_websocket, std::string_view protocol) {
+  const auto* found = std::find(std::begin(kProtocolNames), std::end(kProtocolNames), protocol);
+  const auto index = static_cast<std::size_t>(found - std::begin(kProtocolNames));
+  streams_[is_websocket ? 1 : 0][index].fetch_add(1, std::memory_order_relaxed);
 }
 
 void Metrics::count_request(std::string_view verb, int code) {
@@ -37,6 +46,20 @@ void Metrics::append_text(std::string& out) const {
       "# TYPE apiserver_longrunning_requests gauge\n"
       "apiserver_longrunning_requests{verb=\"watch\"} ",
       static_cast<long>(watches_.load()), "\n");
+  static_assert(kProtocols == std::size(kProtocolNames) + 1);
+  out +=
+      "# HELP skiff_streams_total Streams to pods by transport and protocol.\n"
+      "# TYPE skiff_streams_total counter\n";
+  for (std::size_t transport = 0; transport < streams_.size(); ++transport) {
+    for (std::size_t protocol = 0; protocol < kProtocols; ++protocol) {
+      auto count = streams_[transport][protocol].load(std::memory_order_relaxed);
+      if (count == 0) continue;
+      auto name = protocol < std::size(kProtocolNames) ? kProtocolNames[protocol]
+                                                       : std::string_view("other");
+      out += base::concat("skiff_streams_total{transport=\"", kTransportNames[transport],
+                          "\",protocol=\"", name, "\"} ", count, "\n");
+    }
+  }
 }
 
 }  // namespace skiff::apiserver

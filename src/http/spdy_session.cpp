@@ -208,17 +208,25 @@ class SpdySession final : public SessionBase {
     return opened_.count(stream.channel) == 0;
   }
 
+  bool is_known_channel(std::uint32_t channel) const {
+    return std::any_of(stream_types_.begin(), stream_types_.end(),
+                       [&](const auto& known) { return known.second == channel; });
+  }
+
   base::Status send_frame(const ChannelFrame& frame) override {
     if (said_goaway_) return base::cancelled("the session has ended");
+    if (!stream_types_.empty()) {
+      // A client opens its streams one after the other: none is used, and the session not ended,
+      // before it has them all, or it would wait for the rest for ever.
+      if (!is_known_channel(frame.channel)) return base::Status::ok();
+      if (opened_.size() < stream_types_.size())
+        return base::not_found("not every stream of the session is open");
+    }
     auto it = std::find_if(streams_.begin(), streams_.end(), [&](const auto& entry) {
       return entry.second.channel == frame.channel;
     });
-    if (it == streams_.end()) {
-      std::string what = base::concat("channel ", frame.channel, " is not open");
-      // A stream of a known type may still come; one that was open has gone.
-      bool may_come = !stream_types_.empty() && opened_.count(frame.channel) == 0;
-      return may_come ? base::not_found(std::move(what)) : base::cancelled(std::move(what));
-    }
+    if (it == streams_.end())
+      return base::cancelled(base::concat("channel ", frame.channel, " is not open"));
     Stream& stream = it->second;
     switch (frame.kind) {
       case ChannelFrame::Kind::data: return send_data(it->first, stream, frame.data);

@@ -56,6 +56,8 @@ class RuleBuilder {
   RuleBuilder& set_mark(Register from);
   RuleBuilder& destination_nat(Register address, Register port);
   RuleBuilder& masquerade();
+  // REQUIRES: the packet is TCP.
+  RuleBuilder& reject_with_reset();
   RuleBuilder& reject_port_unreachable();
   RuleBuilder& jump(const std::string& chain);
   RuleBuilder& go_to(const std::string& chain);

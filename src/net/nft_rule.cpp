@@ -190,6 +190,13 @@ RuleBuilder& RuleBuilder::destination_nat(Register address, Register port) {
 
 RuleBuilder& RuleBuilder::masquerade() { return add(make("masq")); }
 
+RuleBuilder& RuleBuilder::reject_with_reset() {
+  nftnl_expr* e = make("reject");
+  nftnl_expr_set_u32(e, NFTNL_EXPR_REJECT_TYPE, NFT_REJECT_TCP_RST);
+  nftnl_expr_set_u8(e, NFTNL_EXPR_REJECT_CODE, 0);
+  return add(e);
+}
+
 RuleBuilder& RuleBuilder::reject_port_unreachable() {
   constexpr std::uint8_t kIcmpPortUnreachable = 3;
   nftnl_expr* e = make("reject");

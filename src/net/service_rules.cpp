@@ -164,31 +164,49 @@ void add_postrouting(NftBatch& batch, const RuleSet& rules) {
   batch.add_rule(leaving);
 }
 
+using Match = void (*)(RuleBuilder& rule, const NetworkBytes& services);
+
+// A reset for TCP, which reaches this host's own processes too (the kernel sends no ICMP error from
+// an address that is routed to lo), an ICMP error for the rest.
+void add_reject(NftBatch& batch, const char* chain, const NetworkBytes& services, Match match,
+                std::string_view comment) {
+  RuleBuilder tcp(batch.table(), chain);
+  match(tcp, services);
+  tcp.load_protocol(Register::r4)
+      .match_equal(Register::r4, std::string(1, IPPROTO_TCP))
+      .reject_with_reset()
+      .comment(comment);
+  batch.add_rule(tcp);
+  RuleBuilder other(batch.table(), chain);
+  match(other, services);
+  other.reject_port_unreachable().comment(comment);
+  batch.add_rule(other);
+}
+
+void match_empty_port(RuleBuilder& rule, const NetworkBytes&) {
+  load_port_key(rule).match_in_set(kEmptyPortsSet, kEmptyPorts, Register::r0);
+}
+void match_unknown_service(RuleBuilder& rule, const NetworkBytes& services) {
+  rule.load_destination_address(Register::r0)
+      .mask(Register::r0, services.mask, kZero)
+      .match_equal(Register::r0, services.address)
+      .load_destination_kind(Register::r0)
+      .match_not_equal(Register::r0, raw(kLocalKind));
+}
+void match_empty_node_port(RuleBuilder& rule, const NetworkBytes&) {
+  rule.load_protocol(Register::r0)
+      .load_destination_port(Register::r1)
+      .match_in_set(kEmptyNodePortsSet, kEmptyNodePorts, Register::r0);
+}
+
 void add_rejects(NftBatch& batch, const RuleSet& rules) {
-  const std::string& table = batch.table();
   NetworkBytes services = network_bytes(rules.service_cidr);
   for (const char* chain : {"reject-forward", "reject-output"}) {
-    RuleBuilder empty(table, chain);
-    load_port_key(empty).match_in_set(kEmptyPortsSet, kEmptyPorts, Register::r0);
-    empty.reject_port_unreachable().comment("a Service without endpoints");
-    batch.add_rule(empty);
-    RuleBuilder unknown(table, chain);
-    unknown.load_destination_address(Register::r0)
-        .mask(Register::r0, services.mask, kZero)
-        .match_equal(Register::r0, services.address)
-        .load_destination_kind(Register::r0)
-        .match_not_equal(Register::r0, raw(kLocalKind))
-        .reject_port_unreachable()
-        .comment("no such Service");
-    batch.add_rule(unknown);
+    add_reject(batch, chain, services, match_empty_port, "a Service without endpoints");
+    add_reject(batch, chain, services, match_unknown_service, "no such Service");
   }
-  RuleBuilder node_ports(table, "reject-input");
-  node_ports.load_protocol(Register::r0)
-      .load_destination_port(Register::r1)
-      .match_in_set(kEmptyNodePortsSet, kEmptyNodePorts, Register::r0)
-      .reject_port_unreachable()
-      .comment("a node port without endpoints");
-  batch.add_rule(node_ports);
+  add_reject(batch, "reject-input", services, match_empty_node_port,
+             "a node port without endpoints");
 }
 
 void add_dispatch(NftBatch& batch) {

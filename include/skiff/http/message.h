@@ -107,8 +107,9 @@ struct Upgrade {
   enum class Transport : unsigned char { websocket, spdy };
   Transport transport = Transport::websocket;
   std::vector<std::string> protocols;  // acceptable ones, best first
-  // SPDY: the value of each stream's "streamType" header to its channel number ("error" -> 3, …);
-  // when empty (port-forward), streams are reported as open_channel with their headers.
+  // SPDY: the streams that the client will open, by their "streamType" header, and their channel
+  // numbers ("error" -> 3, …): nothing is written before all are open. When empty (port-forward),
+  // streams are reported as open_channel with their headers.
   std::vector<std::pair<std::string, std::uint32_t>> stream_types;
   // WebSocket tunnel of SPDY frames ("SPDY/3.1+portforward.k8s.io") is handled below this contract.
   SessionTask run;

@@ -1,6 +1,7 @@
 #include <skiff/base/strings.h>
 
 #include "apiserver/handlers/handlers.h"
+#include "apiserver/metrics.h"
 #include "apiserver/streams/node_request.h"
 #include "apiserver/streams/port_relay.h"
 #include "apiserver/streams/relay.h"
@@ -54,6 +55,16 @@ api::Outcome<> check_options(const RequestContext& context, const Json& options)
   return api::Done{};
 }
 
+// The SPDY streams that a client opens for these options, and their channels.
+std::vector<std::pair<std::string, std::uint32_t>> stream_types_of(const Json& options) {
+  std::vector<std::pair<std::string, std::uint32_t>> types{{"error", 3}};
+  if (options["stdin"].as_bool()) types.emplace_back("stdin", 0);
+  if (options["stdout"].as_bool()) types.emplace_back("stdout", 1);
+  if (options["stderr"].as_bool()) types.emplace_back("stderr", 2);
+  if (options["tty"].as_bool()) types.emplace_back("resize", 4);
+  return types;
+}
+
 // A pod that has ended, or runs nowhere yet, has no process to talk to.
 api::Outcome<> check_running(const RequestContext& context, const PodTarget& target) {
   auto phase = std::as_const(target.pod)["status"]["phase"].as_string();
@@ -89,6 +100,7 @@ base::Task<ResponseOutcome> handle_exec(RequestContext& context) {
   const bool is_exec = context.info.subresource == "exec";
   auto options = stream_options(context);
   SKIFF_CO_CHECK(check_options(context, options));
+  const Json wanted = options;
   SKIFF_CO_TRY(auto target, find_pod(context, true));
   SKIFF_CO_CHECK(check_running(context, target));
   SKIFF_CO_TRY(auto transport, wanted_upgrade(context.request));
@@ -101,8 +113,13 @@ base::Task<ResponseOutcome> handle_exec(RequestContext& context) {
   auto upgrade = std::make_unique<http::Upgrade>();
   upgrade->transport = transport;
   upgrade->protocols = {"v5.channel.k8s.io", "v4.channel.k8s.io"};
-  upgrade->stream_types = {{"stdin", 0}, {"stdout", 1}, {"stderr", 2}, {"error", 3}, {"resize", 4}};
-  upgrade->run = [node](http::ChannelSession& session) { return relay_channels(node, session); };
+  upgrade->stream_types = stream_types_of(wanted);
+  const bool is_websocket = transport == http::Upgrade::Transport::websocket;
+  auto* metrics = context.services.metrics.get();
+  upgrade->run = [node, is_websocket, metrics](http::ChannelSession& session) {
+    metrics->count_stream(is_websocket, session.protocol());
+    return relay_channels(node, session);
+  };
   co_return upgrade_response(std::move(upgrade));
 }
 
@@ -130,7 +147,12 @@ base::Task<ResponseOutcome> handle_port_forward(RequestContext& context) {
   OpenPort open = [channel, node = target.node, request](std::uint16_t port) {
     return open_port(*channel, node, request, port);
   };
-  upgrade->run = [open](http::ChannelSession& session) { return relay_ports(open, session); };
+  const bool is_websocket = transport == http::Upgrade::Transport::websocket;
+  auto* metrics = context.services.metrics.get();
+  upgrade->run = [open, is_websocket, metrics](http::ChannelSession& session) {
+    metrics->count_stream(is_websocket, session.protocol());
+    return relay_ports(open, session);
+  };
   co_return upgrade_response(std::move(upgrade));
 }
 
