@@ -83,6 +83,10 @@ static_assert(kStreamReadBytes * 4 <= kStreamQueueBytesMax);
 inline constexpr std::size_t kStreamsMax = 256;
 // After a command has ended its output is read for at most this long.
 inline constexpr base::Duration kExecDrain = 2s;
+// The proxy subresource: the body that is passed on (the API server takes 3 MiB), until the head of
+// the answer.
+inline constexpr std::size_t kProxyBodyBytesMax = 4u << 20;
+inline constexpr base::Duration kProxyHeadTimeout = 60s;
 inline constexpr std::size_t kLogLineBytesMax = 64u << 10;
 
 }  // namespace skiff::agent

@@ -43,6 +43,8 @@ inline constexpr std::size_t kSharedEventBytesMax = 256u << 10;
 // Connections of one `kubectl port-forward` at a time.
 inline constexpr std::size_t kForwardedConnectionsMax = 256;
 
-inline constexpr std::size_t kProxyHeadBytesMax = 64u << 10;
+// The head of a proxied answer as JSON, and the pieces in which a request's body goes to the node.
+inline constexpr std::size_t kProxyHeadBytesMax = 256u << 10;
+inline constexpr std::size_t kProxyPieceBytes = 64u << 10;
 
 }  // namespace skiff::apiserver

@@ -33,6 +33,8 @@ constexpr ActionRoute kActions[] = {
     {"pods", "exec", handle_exec},
     {"pods", "attach", handle_exec},
     {"pods", "portforward", handle_port_forward},
+    {"pods", "proxy", handle_proxy},
+    {"services", "proxy", handle_proxy},
     {"serviceaccounts", "token", handle_token_request},
 };
 
@@ -62,7 +64,9 @@ api::Outcome<> check_route(const RequestContext& context) {
   const auto verbs = info.subtype != nullptr ? info.subtype->verbs : info.type->verbs;
   const bool no_namespace = info.type->namespaced && info.namespace_name.empty();
   const bool reads_all = info.verb == "list" || info.verb == "watch";
-  if (!has_verb(verbs, info.verb) || (no_namespace && !reads_all)) {
+  // A proxy passes OPTIONS on, for which there is no verb.
+  const bool passes_on = info.subresource == "proxy" && info.verb == "options";
+  if ((!has_verb(verbs, info.verb) && !passes_on) || (no_namespace && !reads_all)) {
     return api::method_not_allowed_error(info.group, info.resource, info.verb);
   }
   const bool names_one = info.verb == "update" || info.verb == "patch" || info.verb == "delete" ||
@@ -94,13 +98,6 @@ base::Task<ResponseOutcome> route(RequestContext& context) {
                        info.subresource == "ephemeralcontainers" || info.subresource == "resize";
   for (const auto& verb : kVerbs) {
     if (handler == nullptr && is_view && verb.verb == info.verb) handler = verb.handler;
-  }
-  if (info.subresource == "proxy") {
-    api::ApiError error;
-    error.code = 501;
-    error.reason = api::Reason::unknown;
-    error.message = "this server does not proxy to pods and services; use port-forward";
-    co_return error;
   }
   if (handler == nullptr) {
     co_return api::method_not_allowed_error(info.group, info.resource, info.verb);

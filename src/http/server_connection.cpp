@@ -270,6 +270,7 @@ class ConnectionWriter final : public BodyWriter {
     return write_to(connection_, std::move(pieces));
   }
   base::CancelToken cancel() const override { return cancel_; }
+  void abort() override { connection_->abort_stream(); }
 
  private:
   static base::Task<base::Status> write_to(std::shared_ptr<ServerConnection> connection,
@@ -309,6 +310,10 @@ void ServerConnection::on_stream_end() {
   if (chunks_stream_) pipe_->send(std::string_view("0\r\n\r\n"));
   end_answer();
   process_input();
+}
+
+void ServerConnection::abort_stream() {
+  if (state_ == State::streaming) begin_closing();
 }
 
 base::Task<bool> ServerConnection::wait_sent() {

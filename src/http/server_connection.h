@@ -41,6 +41,8 @@ class ServerConnection final : public PipeOwner,
   // For BodyWriter and upgraded protocols.
   SocketPipe& pipe() { return *pipe_; }
   base::CancelToken cancel_token() const { return cancel_.token(); }
+  // What is queued is sent, then the connection ends without the body's last chunk.
+  void abort_stream();
   bool is_stalled() const { return stalled_; }
   // True when bytes went out, false when cancelled.
   base::Task<bool> wait_sent();

@@ -145,4 +145,4 @@ def removed_services_go(host):
 
 TESTS = [("a Deployment with Services", prepare), ("pods and host reach pods", pods_reach_each_other), ("ClusterIP spreads", cluster_ip_spreads), ("NodePort", node_port),
          ("session affinity", affinity), ("a Service without endpoints refuses", empty_refuses), ("a pod reaches itself", itself), ("DNS names", names),
-         ("the API from a pod", the_api_from_a_pod), ("a rollout loses no request", rollout_without_a_failed_request), ("removed Services go", removed_services_go)]
+         ("the API from a pod", the_api_from_a_pod), ("proxy of services and pods", proxy_verb), ("a rollout loses no request", rollout_without_a_failed_request), ("removed Services go", removed_services_go)]

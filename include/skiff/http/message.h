@@ -68,6 +68,9 @@ class BodyWriter {
   // or stopping), deadline_exceeded (a reader too slow).
   virtual base::Task<base::Status> write(std::vector<base::SharedBytes> pieces) = 0;
   virtual base::CancelToken cancel() const = 0;
+  // The body breaks off: the connection ends without the end of the body, so that the client does
+  // not take what it has for the whole.
+  virtual void abort() = 0;
 };
 
 // A long-lived body: runs on the connection's loop until it returns; then the body ends.

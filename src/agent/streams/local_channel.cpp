@@ -64,6 +64,8 @@ base::Task<void> LocalChannel::serve(std::shared_ptr<Opening> opening) {
         base::concat("pod ", base::quote(request.pod), " is not known on this node yet")));
   } else if (request.kind == Kind::logs) {
     co_await serve_logs(worker, opening);
+  } else if (request.kind == Kind::proxy) {
+    co_await serve_proxy(worker, opening);
   } else if (context_.options.loop == nullptr) {
     opening->opened.set(base::unavailable("this node has no event loop for streams"));
   } else if (request.kind == Kind::exec) {

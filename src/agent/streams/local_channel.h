@@ -42,6 +42,7 @@ class LocalChannel final : public client::NodeChannel {
   base::Task<void> serve_exec(PodWorker* worker, std::shared_ptr<Opening> opening);
   base::Task<void> serve_attach(PodWorker* worker, std::shared_ptr<Opening> opening);
   base::Task<void> serve_port_forward(PodWorker* worker, std::shared_ptr<Opening> opening);
+  base::Task<void> serve_proxy(PodWorker* worker, std::shared_ptr<Opening> opening);
   base::Task<void> serve_stats(std::shared_ptr<Opening> opening);
   base::Task<base::Status> send_log(std::string path, std::string container_id, LogOptions options,
                                     SessionPtr session);
@@ -52,6 +53,7 @@ class LocalChannel final : public client::NodeChannel {
   std::mutex mutex_;
   std::unique_ptr<base::TaskScope> scope_;  // under mutex_; null while not running
   std::map<base::Notifier*, int> followers_;
+  std::shared_ptr<http::TlsContext> proxy_tls_;  // made at the first use
 };
 
 // Copies a descriptor to a channel until its end, an error, or the cancellation.

@@ -25,6 +25,7 @@ base::Task<ResponseOutcome> handle_token_request(RequestContext& context);
 base::Task<ResponseOutcome> handle_logs(RequestContext& context);
 base::Task<ResponseOutcome> handle_exec(RequestContext& context);
 base::Task<ResponseOutcome> handle_port_forward(RequestContext& context);
+base::Task<ResponseOutcome> handle_proxy(RequestContext& context);
 // Documents: /api, /apis, /openapi, /version, health and metrics; 404 for all else.
 base::Task<ResponseOutcome> handle_path(RequestContext& context);
 

@@ -34,7 +34,9 @@ class CollectingWriter final : public http::BodyWriter {
     co_return base::Status();
   }
   base::CancelToken cancel() const override { return source.token(); }
+  void abort() override { aborted = true; }
   std::string text;
+  bool aborted = false;
   base::CancelSource source;
 };
 

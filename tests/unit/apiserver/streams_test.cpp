@@ -26,6 +26,7 @@ class ScriptedStream final : public client::NodeStream {
     co_return frame;
   }
   base::Task<base::Status> write(client::NodeFrame frame) override {
+    if (copy_to != nullptr) copy_to->push_back(frame);
     got.push_back(std::move(frame));
     if (end_on_input) queue_.close();
     co_return base::Status();
@@ -35,6 +36,7 @@ class ScriptedStream final : public client::NodeStream {
     queue_.close();
   }
   std::vector<client::NodeFrame> got;
+  std::vector<client::NodeFrame>* copy_to = nullptr;
   bool closed = false;
   bool end_on_input = false;
 
@@ -50,9 +52,12 @@ class ScriptedChannel final : public client::NodeChannel {
     last_node = std::move(node);
     last = std::move(request);
     if (!error.is_ok()) co_return error;
-    std::unique_ptr<client::NodeStream> stream = std::make_unique<ScriptedStream>(frames);
+    auto scripted = std::make_unique<ScriptedStream>(frames);
+    scripted->copy_to = &written;
+    std::unique_ptr<client::NodeStream> stream = std::move(scripted);
     co_return stream;
   }
+  std::vector<client::NodeFrame> written;  // by callers, to all streams
   base::Status error;
   std::vector<client::NodeFrame> frames;
   std::string last_node;
@@ -224,4 +229,203 @@ TEST_CASE("each forwarded connection has a stream of its own") {
   CHECK(data == "hello");
   CHECK(error == "error forwarding port 81: connection refused");
   CHECK(reset);
+}
+
+namespace {
+
+const std::string kPods = "/api/v1/namespaces/default/pods/";
+const std::string kServices = "/api/v1/namespaces/default/services/";
+const std::string kHead =
+    R"({"status":201,"headers":[["Content-Type","text/html"],["Location","/next?a=b"],)"
+    R"(["Connection","X-Private"],["X-Private","1"],["Keep-Alive","5"],)"
+    R"(["Access-Control-Allow-Origin","*"]]})";
+
+void make_addressed_pod(ApiFixture& api) {
+  make_pod(api, R"({"name":"a","image":"i","ports":[{"containerPort":8080}]})", true);
+  REQUIRE(api.call("PATCH", kPods + "p/status",
+                   R"({"status":{"podIP":"10.42.0.5","podIPs":[{"ip":"10.42.0.5"}]}})",
+                   "application/merge-patch+json")
+              .status == 200);
+}
+
+void make_service(ApiFixture& api, const std::string& subsets) {
+  REQUIRE(api.call("POST", "/api/v1/namespaces/default/services",
+                   R"({"metadata":{"name":"web"},"spec":{"ports":[{"name":"http","port":80,)"
+                   R"("targetPort":8081}]}})")
+              .status == 201);
+  REQUIRE(api.call("POST", "/api/v1/namespaces/default/endpoints",
+                   R"({"metadata":{"name":"web"},"subsets":)" + subsets + "}")
+              .status == 201);
+}
+
+std::string header_of(const Json& options, std::string_view name) {
+  for (const auto& field : options["headers"].items()) {
+    if (field.items()[0].as_string() == name) return std::string(field.items()[1].as_string());
+  }
+  return {};
+}
+
+const std::string kEndpoint =
+    R"([{"addresses":[{"ip":"10.42.0.5","targetRef":{"kind":"Pod","namespace":"default",)"
+    R"("name":"p"}}],"ports":[{"name":"http","port":8081}]}])";
+
+}  // namespace
+
+TEST_CASE("a pod's proxy passes the request on and streams the answer") {
+  ScriptedChannel nodes;
+  nodes.frames = {{1, kHead, false}, {1, "hello ", false}, {1, "pod", true}};
+  ApiFixture api(&nodes);
+  make_addressed_pod(api);
+  auto request = api.request("POST", kPods + "p:9000/proxy/a%2Fb/?x=1&y=%20", "the body");
+  request.headers.set("Authorization", "Bearer secret");
+  request.headers.set("Connection", "X-Hop");
+  request.headers.set("X-Hop", "1");
+  request.headers.set("X-Kept", "2");
+  request.headers.set("Host", "api:6443");
+  request.peer.address = "192.0.2.7:4711";
+  request.body = std::string(200'000, 'x');
+  auto answer = api.send(std::move(request));
+  CHECK(answer.status == 201);
+  CHECK(answer.headers.get("Content-Type") == "text/html");
+  CHECK(answer.headers.get("Location") == kPods + "p:9000/proxy/next?a=b");
+  for (const char* name : {"Connection", "X-Private", "Keep-Alive", "Access-Control-Allow-Origin"})
+    CHECK_FALSE(answer.headers.has(name));
+  test::CollectingWriter writer;
+  api.loop.run(answer.stream(writer));
+  CHECK(writer.text == "hello pod");
+  CHECK_FALSE(writer.aborted);
+  CHECK(nodes.last_node == "n1");
+  CHECK(nodes.last.pod == "p");
+  const Json options = nodes.last.options;
+  CHECK(options["method"].as_string() == "POST");
+  CHECK(options["path"].as_string() == "/a%2Fb/?x=1&y=%20");
+  CHECK(options["port"].as_int() == 9000);
+  CHECK(options["scheme"].as_string() == "http");
+  CHECK(header_of(options, "Authorization").empty());
+  CHECK(header_of(options, "X-Hop").empty());
+  CHECK(header_of(options, "X-Kept") == "2");
+  CHECK(header_of(options, "X-Forwarded-For") == "192.0.2.7");
+  CHECK(header_of(options, "X-Forwarded-Host") == "api:6443");
+  std::string body;
+  for (const auto& frame : nodes.written) body += frame.data;
+  CHECK(body == std::string(200'000, 'x'));
+  REQUIRE(nodes.written.size() > 1);
+  CHECK(nodes.written.back().end);
+  CHECK_FALSE(nodes.written.front().end);
+}
+
+TEST_CASE("every method is proxied, with and without a path") {
+  ScriptedChannel nodes;
+  nodes.frames = {{1, R"({"status":200,"headers":[]})", true}};
+  ApiFixture api(&nodes);
+  make_addressed_pod(api);
+  for (const char* method : {"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"}) {
+    INFO(method);
+    CHECK(api.call(method, kPods + "https:p:/proxy/x").status == 200);
+    CHECK(std::as_const(nodes.last.options)["method"].as_string() == method);
+  }
+  CHECK(std::as_const(nodes.last.options)["scheme"].as_string() == "https");
+  CHECK(std::as_const(nodes.last.options)["port"].as_int() == 8080);  // its first port
+  CHECK(api.call("POST", kPods + "p/proxy").status == 200);
+  CHECK(std::as_const(nodes.last.options)["path"].as_string() == "/");
+  auto answer = api.call("GET", kPods + "p/proxy?x=1");
+  CHECK(answer.status == 301);
+  CHECK(answer.headers.get("Location") == kPods + "p/proxy/?x=1");
+}
+
+TEST_CASE("a proxied answer that breaks off does not look whole") {
+  ScriptedChannel nodes;
+  nodes.frames = {{1, R"({"status":200,"headers":[]})", false}, {1, "half", false}};
+  ApiFixture api(&nodes);
+  make_addressed_pod(api);
+  auto answer = api.call("GET", kPods + "p/proxy/");
+  test::CollectingWriter writer;
+  api.loop.run(answer.stream(writer));
+  CHECK(writer.text == "half");
+  CHECK(writer.aborted);
+}
+
+TEST_CASE("a proxy refuses what cannot be reached") {
+  ScriptedChannel nodes;
+  ApiFixture api(&nodes);
+  auto absent = api.call("GET", kPods + "p/proxy/");
+  CHECK(absent.status == 404);
+  CHECK(absent.message() == "pods \"p\" not found");
+  make_pod(api, kOne, true);
+  CHECK(api.call("GET", kPods + "p/proxy/").message() == "address not allowed");
+  for (const char* ip : {"127.0.0.1", "169.254.169.254"}) {
+    REQUIRE(api.call("PATCH", kPods + "p/status",
+                     R"({"status":{"podIP":")" + std::string(ip) + R"(","podIPs":[{"ip":")" + ip +
+                         R"("}]}})",
+                     "application/merge-patch+json")
+                .status == 200);
+    CHECK(api.call("GET", kPods + "p/proxy/").message() == "address not allowed");
+  }
+  REQUIRE(api.call("PATCH", kPods + "p/status",
+                   R"({"status":{"podIP":"10.42.0.5","podIPs":[{"ip":"10.42.0.5"}]}})",
+                   "application/merge-patch+json")
+              .status == 200);
+  CHECK(api.call("GET", kPods + "ftp:p:80/proxy/").message() == "invalid pod request \"ftp:p:80\"");
+  CHECK(api.call("GET", kPods + "p:70000/proxy/").status == 503);
+  CHECK(api.call("GET", kPods + "p%2Fproxy/proxy/").status == 400);
+  SECTION("the pod's port") {
+    nodes.frames = {{1, R"({"error":"10.42.0.5:80: connection refused"})", true}};
+    auto answer = api.call("GET", kPods + "p/proxy/");
+    CHECK(answer.status == 503);
+    CHECK(answer.message() == "error trying to reach service: 10.42.0.5:80: connection refused");
+  }
+  SECTION("the node's stream") {
+    CHECK(api.call("GET", kPods + "p/proxy/").status == 503);
+    for (const char* head : {"[", R"({"status":101})", "{}"}) {
+      nodes.frames = {{1, head, true}};
+      CHECK(api.call("GET", kPods + "p/proxy/").status == 503);
+    }
+    nodes.error = base::unavailable("node n1 is away");
+    CHECK(api.call("GET", kPods + "p/proxy/").message() == "node n1 is away");
+  }
+  SECTION("an upgrade") {
+    auto request = api.request("GET", kPods + "p/proxy/");
+    request.headers.set("Upgrade", "websocket");
+    CHECK(api.send(std::move(request)).status == 501);
+  }
+}
+
+TEST_CASE("a service's proxy goes to a ready pod of the named or numbered port") {
+  ScriptedChannel nodes;
+  nodes.frames = {{1, R"({"status":200,"headers":[]})", true}};
+  ApiFixture api(&nodes);
+  CHECK(api.call("GET", kServices + "web:http/proxy/").status == 404);
+  SECTION("an endpoint") {
+    make_addressed_pod(api);
+    make_service(api, kEndpoint);
+    for (const char* name : {"web:http", "web:80", "https:web:http"}) {
+      INFO(name);
+      nodes.last = {};
+      CHECK(api.call("GET", kServices + name + "/proxy/x").status == 200);
+      CHECK(nodes.last.pod == "p");
+      CHECK(std::as_const(nodes.last.options)["port"].as_int() == 8081);
+    }
+    CHECK(api.call("GET", kServices + "web:81/proxy/").message() ==
+          "no service port 81 found for service \"web\"");
+    CHECK(api.call("GET", kServices + "web:other/proxy/").message() ==
+          "no endpoints available for service \"web:other\"");
+  }
+  SECTION("no endpoint") {
+    make_service(api, "[]");
+    auto answer = api.call("GET", kServices + "web:http/proxy/");
+    CHECK(answer.status == 503);
+    CHECK(answer.message() == "no endpoints available for service \"web\"");
+  }
+  SECTION("an address that is no pod's") {
+    make_service(api, R"([{"addresses":[{"ip":"192.0.2.9"}],"ports":[{"name":"http","port":1}]}])");
+    CHECK(api.call("GET", kServices + "web:http/proxy/").message() ==
+          "no endpoints available for service \"web:http\"");
+    CHECK(nodes.last_node.empty());
+  }
+  SECTION("an address that the pod has lost") {
+    make_pod(api, kOne, true);
+    make_service(api, kEndpoint);
+    CHECK(api.call("GET", kServices + "web:http/proxy/").status == 503);
+    CHECK(nodes.last_node.empty());
+  }
 }

@@ -239,6 +239,31 @@ TEST_CASE("a stream is chunked, and the connection goes on after it") {
 
 namespace {
 
+base::Task<void> break_off(http::BodyWriter& writer) {
+  std::vector<base::SharedBytes> pieces;
+  pieces.emplace_back(std::string_view("half"));
+  auto writing = writer.write(std::move(pieces));
+  (void)co_await writing;
+  writer.abort();
+}
+
+}  // namespace
+
+TEST_CASE("a stream that is aborted ends its connection without the last chunk") {
+  FunctionHandler handler;
+  handler.on_request = [](http::Request) -> base::Task<http::Response> {
+    http::Response response;
+    response.stream = [](http::BodyWriter& writer) { return break_off(writer); };
+    co_return response;
+  };
+  TestServer server(handler);
+  TestClient client(server.port());
+  REQUIRE(client.send(get("/w")));
+  CHECK(body_of(client.read_to_end()) == "4\r\nhalf\r\n");
+}
+
+namespace {
+
 struct StreamProbe {
   Flag started, ended;
   std::atomic<std::size_t> written = 0;

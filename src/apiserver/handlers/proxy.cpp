@@ -1,0 +1,151 @@
+// pods/proxy and services/proxy: an HTTP exchange with a pod, by way of its node.
+#include <skiff/base/strings.h>
+
+#include "apiserver/handlers/handlers.h"
+#include "apiserver/limits.h"
+#include "apiserver/streams/plan_proxy.h"
+#include "apiserver/streams/proxy_target.h"
+
+namespace skiff::apiserver {
+
+using codec::Json;
+
+namespace {
+
+constexpr std::uint32_t kRequestBody = 0, kAnswer = 1;
+
+using NodePtr = std::shared_ptr<client::NodeStream>;
+
+api::ApiError unreachable(std::string_view why) {
+  return api::service_unavailable_error(base::concat("error trying to reach service: ", why));
+}
+
+base::Task<base::Status> send_body(NodePtr node, std::string body) {
+  std::size_t at = 0;
+  do {
+    client::NodeFrame frame;
+    frame.channel = kRequestBody;
+    frame.data = body.substr(at, kProxyPieceBytes);
+    at += frame.data.size();
+    frame.end = at == body.size();
+    auto writing = node->write(std::move(frame));
+    auto status = co_await std::move(writing);
+    if (!status.is_ok()) co_return status;
+  } while (at < body.size());
+  co_return base::Status();
+}
+
+struct AnswerHead {
+  int status = 0;
+  Json headers;
+  bool end = false;  // there is no body
+};
+
+api::Outcome<AnswerHead> parse_head(const client::NodeFrame& frame) {
+  if (frame.data.size() > kProxyHeadBytesMax) return unreachable("the answer's head is too large");
+  auto parsed = codec::parse_json(frame.data);
+  if (!parsed.is_ok()) return unreachable("the answer's head is malformed");
+  const Json& head = *parsed;
+  if (!head["error"].as_string().empty()) return unreachable(head["error"].as_string());
+  const auto status = head["status"].as_int();
+  // 1xx would change what the connection is.
+  if (status < 200 || status > 999) {
+    return unreachable(base::concat("unexpected HTTP status ", status));
+  }
+  AnswerHead answer;
+  answer.status = static_cast<int>(status);
+  answer.headers = head["headers"];
+  answer.end = frame.end;
+  return answer;
+}
+
+base::Task<api::Outcome<AnswerHead>> exchange_head(NodePtr node, std::string body) {
+  auto sending = send_body(node, std::move(body));
+  // A node that takes no body may have said why.
+  (void)co_await std::move(sending);
+  for (;;) {
+    auto reading = node->read();
+    auto frame = co_await std::move(reading);
+    if (!frame.is_ok()) co_return unreachable(frame.status().message());
+    if (!*frame) co_return unreachable("the node ended the stream without an answer");
+    if ((**frame).channel == kAnswer) co_return parse_head(**frame);
+  }
+}
+
+base::Task<void> relay_body(NodePtr node, http::BodyWriter& writer) {
+  base::CancelCallback on_gone(writer.cancel(), [node] { node->close(); });
+  bool whole = false;
+  while (!whole) {
+    auto reading = node->read();
+    auto frame = co_await std::move(reading);
+    if (!frame.is_ok() || !*frame) break;
+    const client::NodeFrame& got = **frame;
+    if (got.channel != kAnswer) continue;
+    if (!got.data.empty()) {
+      std::vector<base::SharedBytes> pieces;
+      pieces.emplace_back(std::string_view(got.data));
+      auto writing = writer.write(std::move(pieces));
+      auto status = co_await std::move(writing);
+      if (!status.is_ok()) break;
+    }
+    whole = got.end;
+  }
+  if (!whole) writer.abort();
+  node->close();
+}
+
+http::Response redirect_to_root(const ProxyPath& path) {
+  http::Response response;
+  response.status = 301;
+  std::string location = base::concat(path.base, "/");
+  if (!path.query.empty()) location += base::concat("?", path.query);
+  response.headers.set("Location", std::move(location));
+  return response;
+}
+
+Json node_options(const http::Request& request, const ProxyPath& path, const ProxyTarget& target) {
+  std::string wanted = path.rest.empty() ? "/" : path.rest;
+  if (!path.query.empty()) wanted += base::concat("?", path.query);
+  return Json::object({{"method", request.method},
+                       {"path", std::move(wanted)},
+                       {"headers", forwarded_headers(request, path)},
+                       {"port", static_cast<int>(target.port)},
+                       {"scheme", target.scheme}});
+}
+
+}  // namespace
+
+base::Task<ResponseOutcome> handle_proxy(RequestContext& context) {
+  auto& request = context.request;
+  if (request.headers.has("Upgrade")) {
+    api::ApiError error;
+    error.code = 501;
+    error.reason = api::Reason::unknown;
+    error.message = "this server does not proxy upgraded connections; use port-forward";
+    co_return error;
+  }
+  SKIFF_CO_TRY(auto path, split_proxy_path(request));
+  SKIFF_CO_TRY(auto target, find_proxy_target(context));
+  const bool reads = request.method == "GET" || request.method == "HEAD";
+  // Relative links of a root page need the slash.
+  if (path.rest.empty() && reads) co_return redirect_to_root(path);
+  auto options = node_options(request, path, target);
+  auto opening = open_node_stream(context, std::move(target.pod), client::NodeRequest::Kind::proxy,
+                                  std::move(options));
+  SKIFF_CO_TRY(auto stream, co_await std::move(opening));
+  NodePtr node(std::move(stream));
+  base::CancelCallback on_gone(request.cancel, [node] { node->close(); });
+  auto exchanging = exchange_head(node, std::move(request.body));
+  auto head = co_await std::move(exchanging);
+  on_gone.reset();
+  SKIFF_CO_TRY(auto answer, std::move(head));
+  http::Response response;
+  response.status = answer.status;
+  response.headers = answered_headers(answer.headers, request.headers.get("Host"), path);
+  if (!answer.end) {
+    response.stream = [node](http::BodyWriter& writer) { return relay_body(node, writer); };
+  }
+  co_return response;
+}
+
+}  // namespace skiff::apiserver
