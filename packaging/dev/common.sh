@@ -1,7 +1,7 @@
 # Shared by the subcommands of ./dev: packages, build folders, messages.
 
 PACKAGES_BUILD=(meson ninja-build ccache g++ pkg-config python3 libuv1-dev libsqlite3-dev
-  rapidjson-dev libyaml-cpp-dev libssl-dev libnghttp2-dev libcpp-httplib-dev libnl-3-dev
+  rapidjson-dev libyaml-cpp-dev libssl-dev libnl-3-dev
   libnl-route-3-dev libnftnl-dev libmnl-dev libarchive-dev libzstd-dev zlib1g-dev libre2-dev
   libspdlog-dev libfmt-dev libcli11-dev catch2)
 # What a running node needs.
@@ -69,7 +69,7 @@ usage: ./dev COMMAND
   build [--release|--asan|--tsan]   build skiff into build/<kind>
   test [SUITE] [FILTER] [--all]     what every change must pass; --all adds the long forms
   sim [--seed N] [--ticks M]        the whole cluster on one thread, from a seed
-  bench [NAME]                      measure the budgets, write docs/benchmarks.md
+  bench [NAME]                      run the benchmarks of tests/bench
   fuzz [NAME] [--seconds N]         run the fuzzers (60 seconds each)
   fmt                               format the sources
   doctor                            what this machine has and lacks for the work on skiff

@@ -18,7 +18,6 @@ RATCHET = {}
 # Third-party headers and the only modules that may include them.
 OWNER = {
     "sqlite3.h": {"store"},
-    "httplib.h": {"http"},
     "uv.h": {"loop"},
     "netlink/": {"net"},
     "libnftnl/": {"net"},
@@ -26,7 +25,6 @@ OWNER = {
     "rapidjson/": {"codec"},
     "yaml-cpp/": {"codec"},
     "openssl/": {"pki", "http"},
-    "nghttp2/": {"http"},
     "archive.h": {"runtime"},
     "archive_entry.h": {"runtime"},
     "zstd.h": {"runtime"},
