@@ -5,11 +5,11 @@ CLUSTER_RUNTIME=${SKIFF_RUNTIME_DIR:-/run/skiff}
 CLUSTER_KUBECONFIG=$CLUSTER_DATA/admin.kubeconfig
 CLUSTER_LOG=$CLUSTER_DATA/skiff.log
 
-# The process id of the running skiff, from its lock on the data folder.
+# The process id of the running skiff.
 cluster_pid() {
   local pid
   pid=$(cat "$CLUSTER_RUNTIME/skiff.pid" 2>/dev/null) || return 1
-  [ -n "$pid" ] && [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = skiff ] && echo "$pid"
+  [ -n "$pid" ] && [ "$(basename "$(readlink "/proc/$pid/exe" 2>/dev/null)")" = skiff ] && echo "$pid"
 }
 
 cluster_start() {

@@ -11,7 +11,8 @@ demo_step() {
   local text=$1 start end
   shift
   start=$(date +%s%N)
-  if ! "$@" >"$DEMO_FOLDER/out" 2>&1; then
+  # A shell of its own: a step that gives up must not take its message with it.
+  if ! ("$@") >"$DEMO_FOLDER/out" 2>&1; then
     printf 'FAILED  %s\n' "$text"
     cat "$DEMO_FOLDER/out" >&2
     return 1
@@ -39,7 +40,7 @@ storage: {filesystem: {rootdirectory: $DEMO_FOLDER/registry}}
 http: {addr: $DEMO_REGISTRY}
 YAML
   docker-registry serve "$DEMO_FOLDER/registry.yml" >"$DEMO_FOLDER/registry.log" 2>&1 &
-  DEMO_REGISTRY_PID=$!
+  echo $! >"$DEMO_FOLDER/registry.pid"
   demo_wait 10 curl -sf "http://$DEMO_REGISTRY/v2/" -o /dev/null
 }
 
@@ -111,19 +112,32 @@ demo_roll_out() {
   demo_kubectl rollout status deploy/page --timeout=60s
 }
 
+# "NAME UID" of a page pod that is not on its way out.
+demo_some_pod() {
+  demo_kubectl get pod -l app=page -o 'go-template={{range .items}}{{if not .metadata.deletionTimestamp}}{{.metadata.name}} {{.metadata.uid}}{{"\n"}}{{end}}{{end}}' | head -n 1
+}
+
 demo_replace_pod() {
   local gone
-  gone=$(demo_kubectl get pod -l app=page -o 'jsonpath={.items[0].metadata.name}')
+  gone=$(demo_some_pod | cut -d ' ' -f 1)
   demo_kubectl delete pod "$gone" --timeout=30s
   demo_kubectl rollout status deploy/page --timeout=60s
 }
 
-# From outside: inside its namespace nobody can kill a container's first process.
+# From outside: inside its namespace nobody can kill a container's first process. Fails while the
+# pod has no such process (it may be on its way in or out).
+demo_kill_one() {
+  local uid victim
+  uid=$(demo_some_pod | cut -d ' ' -f 2) || return 1
+  [ -n "$uid" ] || return 1
+  for victim in $(grep -l "$uid" /proc/[0-9]*/cgroup 2>/dev/null | cut -d / -f 3); do
+    [ "$(cat "/proc/$victim/comm" 2>/dev/null)" = httpd ] && kill -9 "$victim" && return 0
+  done
+  return 1
+}
 demo_kill_container() {
-  local victim
-  victim=$(pgrep -f '^httpd -f -v -p 8080' | head -n 1)
-  kill -9 "$victim"
-  demo_wait 30 demo_restarted
+  demo_wait 10 demo_kill_one || return 1
+  demo_wait 30 demo_restarted || return 1
   demo_kubectl rollout status deploy/page --timeout=60s
 }
 demo_restarted() {
@@ -137,7 +151,7 @@ demo_clean_up() {
 demo_no_pods() { [ -z "$(demo_kubectl get pods -o name)" ]; }
 
 demo_end() {
-  [ -z "${DEMO_REGISTRY_PID:-}" ] || kill "$DEMO_REGISTRY_PID" 2>/dev/null || true
+  [ ! -f "$DEMO_FOLDER/registry.pid" ] || kill "$(cat "$DEMO_FOLDER/registry.pid")" 2>/dev/null || true
   rm -rf "$DEMO_FOLDER"
 }
 
