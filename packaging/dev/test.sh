@@ -16,7 +16,7 @@ dev_test() {
   need_kubectl
   use_ccache
   build_dev
-  [ "$all" = 0 ] || export SKIFF_TEST_LONG=1
+  [ "$all" = 0 ] || export SKIFF_POWER_CUTS=10000
   local results=build/dev/test-results
   rm -rf "$results"
   mkdir -p "$results"

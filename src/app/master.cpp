@@ -1,6 +1,5 @@
 #include "app/master.h"
 
-#include <skiff/base/log.h>
 #include <skiff/base/random.h>
 #include <skiff/base/strings.h>
 
@@ -34,11 +33,8 @@ base::Result<std::unique_ptr<Master>> Master::open(const Config& config,
   store_options.folder = config.data_dir + "/state";
   SKIFF_ASSIGN_OR_RETURN(master->store_,
                          store::open_sqlite_store(store_options, *master->environment_));
-  std::vector<store::DamagedRecord> damaged;
-  SKIFF_ASSIGN_OR_RETURN(master->hub_, watch::make_hub(*master->store_, {}, &damaged));
-  for (const auto& record : damaged)
-    base::log_error("a damaged record was set aside",
-                    {{"key", record.key}, {"reason", record.reason}});
+  // The store names damaged records in the log itself.
+  SKIFF_ASSIGN_OR_RETURN(master->hub_, watch::make_hub(*master->store_, {}, nullptr));
 
   apiserver::Options options;
   options.workers = threads.workers.get();

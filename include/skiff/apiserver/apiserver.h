@@ -21,8 +21,6 @@
 
 namespace skiff::apiserver {
 
-inline constexpr std::string_view kGitVersion = "v1.36.0+skiff.1";
-
 // One line of /readyz?verbose. `check` is called on a worker and must not block.
 struct HealthCheck {
   std::string name;

@@ -1,5 +1,6 @@
 #include <skiff/api/openapi.h>
 #include <skiff/base/strings.h>
+#include <skiff/base/version.h>
 
 #include <algorithm>
 
@@ -134,12 +135,12 @@ ResponseOutcome openapi_v3(const RequestContext& context, std::string_view path)
 ResponseOutcome version_document(const RequestContext& context) {
   SKIFF_TRY(auto form, negotiate(context, false));
   form.pretty = true;  // as upstream
-  auto build = kGitVersion.substr(1);
+  auto build = base::kGitVersion.substr(1);
   auto parts = base::split(build, '.');
   return json_response(200, form,
                        Json::object({{"major", parts[0]},
                                      {"minor", parts[1]},
-                                     {"gitVersion", kGitVersion},
+                                     {"gitVersion", base::kGitVersion},
                                      {"gitCommit", ""},
                                      {"gitTreeState", "clean"},
                                      {"buildDate", "1970-01-01T00:00:00Z"},
