@@ -56,11 +56,11 @@ std::string_view Json::as_string(std::string_view fallback) const {
   const auto* value = std::get_if<std::string>(&value_);
   return value ? std::string_view(*value) : fallback;
 }
-const Json::Array& Json::items() const {
+const Json::Array& Json::items() const& {
   const auto* value = std::get_if<Array>(&value_);
   return value ? *value : kNoItems;
 }
-const Json::Object& Json::members() const {
+const Json::Object& Json::members() const& {
   const auto* value = std::get_if<Object>(&value_);
   return value ? *value : kNoMembers;
 }

@@ -59,9 +59,11 @@ class Json {
   std::int64_t as_int(std::int64_t fallback = 0) const;  // a double with no fraction counts
   double as_double(double fallback = 0) const;
   std::string_view as_string(std::string_view fallback = {}) const;
-  // Empty for what is not an array or object.
-  const Array& items() const;
-  const Object& members() const;
+  // Empty for what is not an array or object. Not on a temporary: a range-for would outlive it.
+  const Array& items() const&;
+  const Object& members() const&;
+  const Array& items() const&& = delete;
+  const Object& members() const&& = delete;
   // Number of items, members or bytes of a string; 0 for the rest.
   std::size_t size() const;
   bool empty() const { return size() == 0; }

@@ -164,7 +164,8 @@ TEST_CASE("workloads, configuration and events") {
       "reason":"R","regarding":{"kind":"Pod","name":"p"},"reportingController":"c","note":"n",
       "eventTime":"2024-01-01T11:59:00.000000Z"})") == "60s|Normal|R|pod/p||c|n|60s|1|e");
   CHECK(table_columns(*find_resource("", "v1", "bindings")).back().name == "Created At");
-  CHECK(table_column_definitions(*find_resource("", "v1", "pods")).items()[0] ==
+  const codec::Json pod_columns = table_column_definitions(*find_resource("", "v1", "pods"));
+  CHECK(pod_columns.items()[0] ==
         json(R"({"name":"Name","type":"string","format":"name","description":"","priority":0})"));
 }
 
