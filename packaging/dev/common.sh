@@ -37,6 +37,23 @@ need_kubectl() {
   command -v kubectl >/dev/null || need_packages kubernetes-client
 }
 
+# Leaves Debian's kubectl at build/tools/kubectl-debian for the tests: beside a newer one that may be
+# on PATH, whose package conflicts with Debian's, so it is unpacked and not installed.
+need_debian_kubectl() {
+  export SKIFF_KUBECTL_DEBIAN=$PWD/build/tools/kubectl-debian
+  [ -x "$SKIFF_KUBECTL_DEBIAN" ] && return 0
+  step "unpacking kubernetes-client"
+  local folder
+  folder=$(mktemp -d)
+  chmod 755 "$folder" # apt fetches as a user of its own
+  (cd "$folder" && { apt-get download -qq kubernetes-client 2>/dev/null ||
+    { apt-get update -qq && apt-get download -qq kubernetes-client; }; } >/dev/null)
+  dpkg -x "$folder"/kubernetes-client_*.deb "$folder/root"
+  mkdir -p "${SKIFF_KUBECTL_DEBIAN%/*}"
+  install -m 755 "$folder/root/usr/bin/kubectl" "$SKIFF_KUBECTL_DEBIAN"
+  rm -rf "$folder"
+}
+
 need_root() {
   [ "$(id -u)" -eq 0 ] || die "'./dev $1' makes namespaces and mounts: run it as root"
 }

@@ -13,7 +13,7 @@ dev_test() {
     esac
   done
   need_packages "${PACKAGES_BUILD[@]}" "${PACKAGES_RUN[@]}" "${PACKAGES_TEST[@]}"
-  need_kubectl
+  need_debian_kubectl
   use_ccache
   build_dev
   [ "$all" = 0 ] || export SKIFF_POWER_CUTS=10000

@@ -47,8 +47,8 @@ def kubectl_binaries():
     path = shutil.which("kubectl")
     folder = pathlib.Path(os.path.realpath(path)).parent if path else None
     candidates = sorted(folder.glob("kubectl.1.*")) if folder else []
-    debian = os.environ.get("SKIFF_KUBECTL_DEBIAN", "/opt/skiff-e2e/kubectl-debian")
-    for candidate in [*candidates, pathlib.Path(debian)] + ([pathlib.Path(path)] if path and not candidates else []):
+    debian = os.environ.get("SKIFF_KUBECTL_DEBIAN", "build/tools/kubectl-debian")
+    for candidate in [*candidates, pathlib.Path(debian).absolute()] + ([pathlib.Path(path)] if path and not candidates else []):
         if not candidate.exists():
             continue
         out = run([str(candidate), "version", "--client", "-o", "json"]).stdout
