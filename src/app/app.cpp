@@ -29,11 +29,15 @@ bool takes_setting(const Command& command, const Setting& setting) {
   return false;
 }
 
-CLI::App* find_or_add(CLI::App& parent, const std::string& name) {
+CLI::App* find(CLI::App& parent, std::string_view name) {
   for (CLI::App* child : parent.get_subcommands([](CLI::App*) { return true; }))
     if (child->get_name() == name) return child;
-  CLI::App* child = parent.add_subcommand(name);
-  return child;
+  return nullptr;
+}
+
+CLI::App* find_or_add(CLI::App& parent, const std::string& name) {
+  CLI::App* child = find(parent, name);
+  return child != nullptr ? child : parent.add_subcommand(name);
 }
 
 void add_flags(Parsed& parsed) {
@@ -93,6 +97,12 @@ int run(int argc, char** argv) {
       group->description("images of this node");
     }
     add_flags(parsed);
+  }
+  // CLI11 would only say that a command is missing.
+  if (argc > 1 && argv[1][0] != '-' && find(app, argv[1]) == nullptr) {
+    std::fprintf(stderr, "skiff: there is no command %s; try --help\n",
+                 base::quote(argv[1]).c_str());
+    return 2;
   }
   try {
     app.parse(argc, argv);

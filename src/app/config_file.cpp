@@ -67,6 +67,15 @@ base::Result<std::vector<std::string>> setting_values(const Setting& setting,
   return values;
 }
 
+// Where a value comes from is known only here, so here it is tried.
+base::Status take_setting(const Setting& setting, const codec::Json& value, Settings& settings) {
+  SKIFF_ASSIGN_OR_RETURN(auto values, setting_values(setting, value));
+  Config scratch;
+  if (!values.empty()) SKIFF_RETURN_IF_ERROR(setting.apply(scratch, values));
+  settings.insert_or_assign(std::string(setting.name), std::move(values));
+  return base::Status::ok();
+}
+
 base::Status read_one(const std::string& path, Settings& settings) {
   SKIFF_ASSIGN_OR_RETURN(std::string text, read_text(path));
   auto document = codec::parse_yaml(text);
@@ -79,9 +88,8 @@ base::Status read_one(const std::string& path, Settings& settings) {
     if (setting == nullptr)
       return base::invalid_argument(base::concat(
           path, ": unknown setting ", base::quote(member.key), "; 'skiff run --help' lists them"));
-    auto values = setting_values(*setting, member.value);
-    if (!values) return values.status().with_context(base::concat(path, ": ", member.key));
-    settings.insert_or_assign(member.key, std::move(*values));
+    auto taken = take_setting(*setting, member.value, settings);
+    if (!taken.is_ok()) return taken.with_context(base::concat(path, ": ", member.key));
   }
   return base::Status::ok();
 }
@@ -120,9 +128,9 @@ base::Result<Settings> read_environment(const char* const* environment) {
       return base::invalid_argument(
           base::concat("environment variable ", entry.substr(0, equals),
                        " names no setting; 'skiff run --help' lists them"));
-    auto values = setting_values(*setting, codec::Json(entry.substr(equals + 1)));
-    if (!values) return values.status();
-    settings.insert_or_assign(name, std::move(*values));
+    auto taken = take_setting(*setting, codec::Json(entry.substr(equals + 1)), settings);
+    if (!taken.is_ok())
+      return taken.with_context(base::concat("environment variable ", entry.substr(0, equals)));
   }
   return settings;
 }
