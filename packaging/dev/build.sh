@@ -35,7 +35,7 @@ build_tsan() {
 # One static, stripped binary at build/release/skiff.
 build_release() {
   need_packages "${PACKAGES_RELEASE[@]}"
-  local options=(--buildtype=minsize -Doptimization=2 -Ddebug=false -Dstatic_link=true -Dtests=false)
+  local options=(--buildtype=minsize -Ddebug=false -Dstatic_link=true -Dtests=false)
   if third_party/fetch; then
     :
   else
@@ -47,5 +47,6 @@ build_release() {
   ninja -C build/release src/skiff
   cp build/release/src/skiff build/release/skiff
   strip build/release/skiff
-  step "build/release/skiff: $(stat -c %s build/release/skiff) bytes"
+  step "build/release/skiff: $(stat -c %s build/release/skiff) bytes, of these"
+  packaging/dev/size_report.py build/release/skiff.map >&2
 }
