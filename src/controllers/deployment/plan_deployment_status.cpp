@@ -64,8 +64,9 @@ void set_replica_failure(const DeploymentView& view, Json& status, base::WallTim
 
 void set_progress(const DeploymentView& view, Json& status, base::WallTime now) {
   const Json& deployment = view.deployment;
-  const Json current = condition_of(status["conditions"], "Progressing");
-  bool was_complete = status["replicas"] == status["updatedReplicas"] &&
+  const Json& seen = status;  // reading through `status` would add what is absent
+  const Json current = condition_of(seen["conditions"], "Progressing");
+  bool was_complete = seen["replicas"] == seen["updatedReplicas"] &&
                       current["reason"].as_string() == "NewReplicaSetAvailable";
   if (was_complete) return;
   if (is_complete(deployment, status)) {
