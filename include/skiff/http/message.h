@@ -107,7 +107,7 @@ using SessionTask = base::UniqueFunction<base::Task<void>(ChannelSession& sessio
 
 // What the transport must do to turn the connection into a ChannelSession.
 struct Upgrade {
-  enum class Transport : unsigned char { websocket, spdy };
+  enum class Transport : unsigned char { websocket, spdy, http2 };  // http2: see http2.h
   Transport transport = Transport::websocket;
   std::vector<std::string> protocols;  // acceptable ones, best first
   // SPDY: the streams that the client will open, by their "streamType" header, and their channel
