@@ -45,6 +45,12 @@ void add_flags(Parsed& parsed) {
   CLI::App& app = *parsed.app;
   for (const auto& setting : run_settings()) {
     if (!takes_setting(command, setting)) continue;
+    if (setting.is_switch) {
+      auto& values = parsed.flags[std::string(setting.name)];
+      auto note = [&values](std::int64_t count) { values = {count > 0 ? "true" : "false"}; };
+      app.add_flag_function("--" + std::string(setting.name), note, std::string(setting.help));
+      continue;
+    }
     auto* option =
         app.add_option("--" + std::string(setting.name), parsed.flags[std::string(setting.name)],
                        std::string(setting.help));

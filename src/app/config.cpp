@@ -2,6 +2,7 @@
 #include <skiff/base/strings.h>
 
 #include "app/addresses.h"
+#include "app/node_settings.h"
 
 #include <algorithm>
 
@@ -39,6 +40,13 @@ base::Status network(std::string& target, const std::string& value) {
   return base::Status::ok();
 }
 
+base::Status yes_or_no(bool& target, const std::string& value) {
+  if (value != "true" && value != "false")
+    return base::invalid_argument(base::concat(base::quote(value), " is not true or false"));
+  target = value == "true";
+  return base::Status::ok();
+}
+
 base::Status dns_name(std::string& target, const std::string& value) {
   bool good = !value.empty() && value.size() <= 253 && value.front() != '-' && value.back() != '-';
   for (char c : value)
@@ -61,6 +69,8 @@ base::Status role(Config& config, const Values& values) {
       return base::invalid_argument(
           base::concat(base::quote(value), " is no role; roles are master and worker"));
   }
+  if (!config.master && !config.worker)
+    return base::invalid_argument("names no role; roles are master and worker");
   return base::Status::ok();
 }
 
@@ -112,45 +122,54 @@ base::Status log_format(Config& config, const Values& values) {
 }
 
 constexpr Setting kSettings[] = {
-    {"role", "LIST", "parts to run: master, worker or both (default master,worker)", true, role},
-    {"data-dir", "FOLDER", "what must survive a reboot (default /var/lib/skiff)", false,
+    {"role", "LIST", "parts to run: master, worker or both (default master,worker)", true, false,
+     role},
+    {"server", "LIST", "masters of a worker, as https://master:6443", true, false, set_servers},
+    {"token", "TOKEN", "token of 'skiff token create' that a worker joins with", false, false,
+     set_token},
+    {"replace", "", "join under a name that another board holds", false, true,
+     [](Config& c, const Values& v) { return yes_or_no(c.replace, v.back()); }},
+    {"node-label", "LIST", "labels of this node, as key=value", true, false, set_node_labels},
+    {"node-taint", "LIST", "taints of a new node, as key=value:Effect", true, false,
+     set_node_taints},
+    {"data-dir", "FOLDER", "what must survive a reboot (default /var/lib/skiff)", false, false,
      [](Config& c, const Values& v) { return absolute_path(c.data_dir, v.back()); }},
-    {"runtime-dir", "FOLDER", "what need not survive a reboot (default /run/skiff)", false,
+    {"runtime-dir", "FOLDER", "what need not survive a reboot (default /run/skiff)", false, false,
      [](Config& c, const Values& v) { return absolute_path(c.runtime_dir, v.back()); }},
-    {"node-name", "NAME", "name of this node (default: the host's name)", false,
+    {"node-name", "NAME", "name of this node (default: the host's name)", false, false,
      [](Config& c, const Values& v) { return dns_name(c.node_name, v.back()); }},
-    {"node-ip", "ADDRESS", "address, interface or network of this node", false,
+    {"node-ip", "ADDRESS", "address, interface or network of this node", false, false,
      [](Config& c, const Values& v) { return plain_text(c.node_ip, v.back()); }},
     {"bind-address", "ADDRESS", "address that the API listens on (default: every one)", false,
-     [](Config& c, const Values& v) { return plain_text(c.bind_address, v.back()); }},
-    {"https-port", "PORT", "port of the API (default 6443)", false,
+     false, [](Config& c, const Values& v) { return plain_text(c.bind_address, v.back()); }},
+    {"https-port", "PORT", "port of the API (default 6443)", false, false,
      [](Config& c, const Values& v) { return port(c.https_port, v.back()); }},
-    {"tls-san", "LIST", "further names and addresses in the API's certificate", true,
+    {"tls-san", "LIST", "further names and addresses in the API's certificate", true, false,
      [](Config& c, const Values& v) {
        c.tls_san = v;
        return base::Status::ok();
      }},
-    {"cluster-cidr", "NETWORK", "addresses of pods (default 10.42.0.0/16)", false,
+    {"cluster-cidr", "NETWORK", "addresses of pods (default 10.42.0.0/16)", false, false,
      [](Config& c, const Values& v) { return network(c.cluster_cidr, v.back()); }},
-    {"service-cidr", "NETWORK", "addresses of Services (default 10.43.0.0/16)", false,
+    {"service-cidr", "NETWORK", "addresses of Services (default 10.43.0.0/16)", false, false,
      [](Config& c, const Values& v) { return network(c.service_cidr, v.back()); }},
-    {"cluster-dns", "ADDRESS", "address of the cluster's DNS (default 10.43.0.10)", false,
+    {"cluster-dns", "ADDRESS", "address of the cluster's DNS (default 10.43.0.10)", false, false,
      [](Config& c, const Values& v) {
        SKIFF_RETURN_IF_ERROR(parse_ipv4(v.back()));
        c.cluster_dns = v.back();
        return base::Status::ok();
      }},
-    {"cluster-domain", "NAME", "domain of cluster names (default cluster.local)", false,
+    {"cluster-domain", "NAME", "domain of cluster names (default cluster.local)", false, false,
      [](Config& c, const Values& v) { return dns_name(c.cluster_domain, v.back()); }},
     {"service-node-port-range", "RANGE", "ports of NodePort Services (default 30000-32767)", false,
-     node_ports},
-    {"cgroup-parent", "NAME", "cgroup of all pods (default skiff)", false, cgroup_parent},
-    {"runtime", "PROGRAM", "OCI runtime, a name or a path (default runc)", false,
+     false, node_ports},
+    {"cgroup-parent", "NAME", "cgroup of all pods (default skiff)", false, false, cgroup_parent},
+    {"runtime", "PROGRAM", "OCI runtime, a name or a path (default runc)", false, false,
      [](Config& c, const Values& v) { return plain_text(c.runtime, v.back()); }},
-    {"write-kubeconfig", "FILE", "where to write the admin's kubeconfig", false,
+    {"write-kubeconfig", "FILE", "where to write the admin's kubeconfig", false, false,
      [](Config& c, const Values& v) { return absolute_path(c.write_kubeconfig, v.back()); }},
-    {"log-level", "LEVEL", "debug, info, warning or error (default info)", false, log_level},
-    {"log-format", "FORMAT", "text or json (default text)", false, log_format},
+    {"log-level", "LEVEL", "debug, info, warning or error (default info)", false, false, log_level},
+    {"log-format", "FORMAT", "text or json (default text)", false, false, log_format},
 };
 
 base::Status check_networks(const Config& config) {
@@ -173,12 +192,18 @@ base::Status check_networks(const Config& config) {
   return base::Status::ok();
 }
 
+// A worker that has joined before needs no token: `app/join` knows.
 base::Status check_roles(const Config& config) {
-  if (config.master && config.worker) return base::Status::ok();
-  return base::Status(base::Code::unimplemented,
-                      base::concat("role ", config.master ? "master" : "worker",
-                                   " alone is not there yet: this version runs both on one node; "
-                                   "leave --role away or give --role master,worker"));
+  if (config.master && !config.servers.empty())
+    return base::invalid_argument(
+        "server names the masters of a worker; leave it away on a master, or give --role worker");
+  if (config.master && !config.token.empty())
+    return base::invalid_argument(
+        "token is what a worker joins with; leave it away on a master, or give --role worker");
+  if (!config.master && config.servers.empty())
+    return base::invalid_argument(
+        "a worker alone needs its master: give --server https://<master>:6443");
+  return base::Status::ok();
 }
 
 }  // namespace

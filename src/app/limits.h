@@ -9,6 +9,9 @@ namespace skiff::app {
 inline constexpr std::size_t kConfigFileBytesMax = 256u << 10;
 inline constexpr std::size_t kKeyFileBytesMax = 64u << 10;
 
+inline constexpr std::size_t kServersMax = 16;
+inline constexpr std::size_t kTokenBytesMax = 512;
+
 // Threads: requests, blocking system calls.
 inline constexpr std::size_t kRequestThreadsMin = 2;
 inline constexpr std::size_t kBlockingThreadsMax = 16;

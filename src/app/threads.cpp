@@ -22,18 +22,35 @@ void LoopThread::stop() {
 
 LoopThread::~LoopThread() { stop(); }
 
-base::Result<Threads> start_threads() {
+namespace {
+
+base::Result<std::unique_ptr<loop::WorkPool>> start_request_threads() {
+  long cores = sysconf(_SC_NPROCESSORS_ONLN);
+  loop::WorkPoolOptions options;
+  options.name = "worker";
+  options.threads_max = std::max(kRequestThreadsMin, static_cast<std::size_t>(std::max(cores, 1L)));
+  options.keep_threads = true;
+  options.stack_bytes = kRequestThreadStackBytes;
+  return loop::make_work_pool(options);
+}
+
+}  // namespace
+
+void Threads::stop_loops() {
+  if (control) control->stop();
+  if (agent) agent->stop();
+}
+
+base::Result<Threads> start_threads(bool is_master, bool is_worker) {
   Threads threads;
   SKIFF_ASSIGN_OR_RETURN(threads.io, loop::make_loop("io"));
-  SKIFF_ASSIGN_OR_RETURN(threads.control, LoopThread::start("control"));
-  SKIFF_ASSIGN_OR_RETURN(threads.agent, LoopThread::start("agent"));
-  long cores = sysconf(_SC_NPROCESSORS_ONLN);
-  loop::WorkPoolOptions workers;
-  workers.name = "worker";
-  workers.threads_max = std::max(kRequestThreadsMin, static_cast<std::size_t>(std::max(cores, 1L)));
-  workers.keep_threads = true;
-  workers.stack_bytes = kRequestThreadStackBytes;
-  SKIFF_ASSIGN_OR_RETURN(threads.workers, loop::make_work_pool(workers));
+  if (is_master) {
+    SKIFF_ASSIGN_OR_RETURN(threads.control, LoopThread::start("control"));
+    SKIFF_ASSIGN_OR_RETURN(threads.workers, start_request_threads());
+  }
+  if (is_worker) {
+    SKIFF_ASSIGN_OR_RETURN(threads.agent, LoopThread::start("agent"));
+  }
   loop::WorkPoolOptions blocking;
   blocking.name = "blocking";
   blocking.threads_max = kBlockingThreadsMax;

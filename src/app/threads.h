@@ -32,7 +32,11 @@ struct Threads {
   std::unique_ptr<LoopThread> control, agent;
   std::unique_ptr<loop::WorkPool> workers;   // requests
   std::unique_ptr<loop::WorkPool> blocking;  // system calls that wait
+
+  // Ends the threads of control and agent; the loops stay.
+  void stop_loops();
 };
-base::Result<Threads> start_threads();
+// A master has `control` and `workers`, a worker has `agent`; what a role lacks is null.
+base::Result<Threads> start_threads(bool is_master, bool is_worker);
 
 }  // namespace skiff::app

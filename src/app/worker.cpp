@@ -16,13 +16,23 @@ base::Status check_runtime(const Config& config) {
                                       "another with --runtime"));
 }
 
+std::vector<codec::Json> taints_of(const Config& config) {
+  std::vector<codec::Json> taints;
+  for (const auto& taint : config.node_taints) {
+    codec::Json json = codec::Json::object({{"key", taint.key}, {"effect", taint.effect}});
+    if (!taint.value.empty()) json.set("value", taint.value);
+    taints.push_back(std::move(json));
+  }
+  return taints;
+}
+
 }  // namespace
 
 base::Result<std::unique_ptr<Worker>> Worker::open(const Config& config,
                                                    const NodeIdentity& identity, Threads& threads,
-                                                   std::unique_ptr<client::Client> client) {
+                                                   client::Client& client) {
   SKIFF_RETURN_IF_ERROR(check_runtime(config));
-  std::unique_ptr<Worker> worker(new Worker(config, identity, threads, std::move(client)));
+  std::unique_ptr<Worker> worker(new Worker(config, identity, threads, client));
   loop::Loop& loop = threads.agent->loop();
   runtime::ImageServiceOptions images;
   images.data_dir = config.data_dir;
@@ -34,7 +44,7 @@ base::Result<std::unique_ptr<Worker>> Worker::open(const Config& config,
   runtime.cgroup_parent = config.cgroup_parent;
   runtime.oci_runtime = config.runtime;
   SKIFF_ASSIGN_OR_RETURN(worker->runtime_, runtime::make_runtime(runtime, *worker->images_));
-  worker->recorder_ = client::make_recorder(*worker->client_, loop, loop, "kubelet", identity.name);
+  worker->recorder_ = client::make_recorder(client, loop, loop, "kubelet", identity.name);
   worker->http_ = http::make_async_client(loop);
 
   agent::AgentOptions options;
@@ -43,7 +53,7 @@ base::Result<std::unique_ptr<Worker>> Worker::open(const Config& config,
   options.loop = &loop;
   options.work = threads.blocking.get();
   options.pulls = threads.blocking.get();
-  options.client = worker->client_.get();
+  options.client = &client;
   options.runtime = worker->runtime_.get();
   options.images = worker->images_.get();
   options.make_network = [services = &worker->services_](const std::string& pod_cidr) {
@@ -53,6 +63,8 @@ base::Result<std::unique_ptr<Worker>> Worker::open(const Config& config,
   options.http = worker->http_.get();
   options.random = &base::secure_random();
   options.node_name = identity.name;
+  options.node_labels = config.node_labels;
+  options.node_taints = taints_of(config);
   options.node_ip = identity.ip;
   options.data_dir = config.data_dir;
   options.runtime_dir = config.runtime_dir;

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <skiff/agent/agent.h>
-#include <skiff/apiserver/apiserver.h>
+#include <skiff/client/client.h>
 
 #include "app/bootstrap.h"
 #include "app/service_network.h"
@@ -15,26 +15,27 @@ namespace skiff::app {
 // Made on the main thread; runs on the agent loop.
 class Worker {
  public:
+  // Everything given outlives the worker.
   static base::Result<std::unique_ptr<Worker>> open(const Config& config,
                                                     const NodeIdentity& identity, Threads& threads,
-                                                    std::unique_ptr<client::Client> client);
+                                                    client::Client& client);
   client::NodeChannel& node_channel() { return agent_->node_channel(); }
   // On the agent loop, until cancelled; leaves containers running.
   base::Task<base::Status> run(base::CancelToken cancel);
 
  private:
   Worker(const Config& config, const NodeIdentity& identity, Threads& threads,
-         std::unique_ptr<client::Client> client)
+         client::Client& client)
       : config_(config),
         identity_(identity),
         threads_(threads),
-        client_(std::move(client)),
-        services_(config, identity, threads, *client_) {}
+        client_(client),
+        services_(config, identity, threads, client) {}
 
   const Config& config_;
   const NodeIdentity& identity_;
   Threads& threads_;
-  std::unique_ptr<client::Client> client_;
+  client::Client& client_;
   ServiceNetwork services_;
   std::unique_ptr<client::EventRecorder> recorder_;
   std::unique_ptr<http::AsyncClient> http_;

@@ -1,4 +1,4 @@
-"""A test host: a network namespace of our own with a running skiff in it, and kubectl beside it.
+"""A host with a master on it, and kubectl beside it.
 
 Nothing leaves the namespace: it has loopback and one veth pair whose both ends are inside.
 """
@@ -7,38 +7,13 @@ import os
 import pathlib
 import re
 import shutil
-import signal
-import subprocess
-import tempfile
-import time
 
 from images import make_image
+from machine import Machine, must, run, wait_for  # noqa: F401  (modules take them from here)
 
 NODE_IP = "192.0.2.10"
 PORT = 6443
 READY_SECONDS_MAX = 60
-
-
-def run(arguments, **options):
-    return subprocess.run(arguments, capture_output=True, text=True, **options)
-
-
-def must(arguments, **options):
-    result = run(arguments, **options)
-    if result.returncode != 0:
-        raise RuntimeError(f"{' '.join(map(str, arguments))}: {result.stderr.strip() or result.stdout.strip()}")
-    return result.stdout
-
-
-def wait_for(condition, seconds, what, interval=0.05):
-    """Polls until `condition()` is true; the tests' only way to wait for another process."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        value = condition()
-        if value:
-            return value
-        time.sleep(interval)
-    raise AssertionError(f"{what} did not happen within {seconds} seconds")
 
 
 def kubectl_binaries():
@@ -60,44 +35,21 @@ def kubectl_binaries():
     return dict(sorted(found.items(), key=lambda item: [int(p) for p in item[0].split(".")]))
 
 
-class Host:
-    def __init__(self, skiff, name="e2e", extra_flags=()):
-        self.skiff = os.path.abspath(skiff)
-        self.namespace = f"skiff-{name}-{os.getpid()}"
-        self.extra_flags = list(extra_flags)
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"skiff-{name}-"))
-        self.data, self.runtime = self.folder / "data", self.folder / "run"
-        self.log = self.folder / "skiff.log"
+class Host(Machine):
+    def __init__(self, skiff, name="e2e", node_ip=NODE_IP, node_name="node1", flags=(), stands_alone=True):
+        super().__init__(skiff, name, node_ip, ["--node-name", node_name, *flags])
+        self.stands_alone = stands_alone
         self.kubeconfig = self.data / "admin.kubeconfig"
-        self.cgroup = f"skiff-{name}-{os.getpid()}"
-        self.process = None
         self.kubectls = kubectl_binaries()
 
-    # --- life cycle
-
     def create(self):
-        must(["ip", "netns", "add", self.namespace])
-        self.inside(["ip", "link", "set", "lo", "up"])
+        super().create()
+        if not self.stands_alone:
+            return
         self.inside(["ip", "link", "add", "uplink0", "type", "veth", "peer", "name", "uplink1"])
-        self.inside(["ip", "address", "add", f"{NODE_IP}/24", "dev", "uplink0"])
+        self.inside(["ip", "address", "add", f"{self.node_ip}/24", "dev", "uplink0"])
         for link in ("uplink0", "uplink1"):
             self.inside(["ip", "link", "set", link, "up"])
-
-    def command(self, arguments):
-        return ["nsenter", f"--net=/run/netns/{self.namespace}", *map(str, arguments)]
-
-    def inside(self, arguments, **options):
-        return must(self.command(arguments), **options)
-
-    def flags(self):
-        return ["--data-dir", self.data, "--runtime-dir", self.runtime, "--node-name", "node1",
-                "--node-ip", NODE_IP, "--cgroup-parent", self.cgroup, *self.extra_flags]
-
-    def start(self):
-        log = open(self.log, "ab")
-        self.process = subprocess.Popen(self.command([self.skiff, "run", *self.flags()]), stdout=log,
-                                        stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
-        log.close()
 
     def wait_api(self):
         def ready():
@@ -106,50 +58,12 @@ class Host:
             return self.kubeconfig.exists() and self.kubectl("get", "--raw", "/readyz").returncode == 0
         wait_for(ready, READY_SECONDS_MAX, "/readyz")
 
-    def wait_node_ready(self):
-        def ready():
-            out = self.kubectl("get", "nodes", "-o", "jsonpath={.items[*].status.conditions[?(@.type==\"Ready\")].status}")
-            return out.stdout.strip() == "True"
-        wait_for(ready, READY_SECONDS_MAX, "the node's Ready condition")
+    def is_node_ready(self, name):
+        out = self.kubectl("get", "node", name, "-o", "jsonpath={.status.conditions[?(@.type==\"Ready\")].status}")
+        return out.stdout.strip() == "True"
 
-    def stop(self, signal_number=signal.SIGTERM):
-        if self.process is None:
-            return
-        self.process.send_signal(signal_number)
-        self.process.wait(timeout=20)
-        self.process = None
-
-    def kill(self):
-        self.stop(signal.SIGKILL)
-
-    def log_tail(self, lines=40):
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:]) if self.log.exists() else ""
-
-    def destroy(self):
-        """Ends everything; returns what was left behind, which must be nothing."""
-        try:
-            self.stop()
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-        run(self.command([self.skiff, "reset", *self.flags()[:4], "--cgroup-parent", self.cgroup]))
-        left = self.leftovers()
-        for pid in run(["ip", "netns", "pids", self.namespace]).stdout.split():
-            try:
-                os.kill(int(pid), signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-        run(["ip", "netns", "delete", self.namespace])
-        for line in reversed(pathlib.Path("/proc/mounts").read_text().splitlines()):
-            if line.split()[1].startswith(str(self.folder)):
-                run(["umount", "-l", line.split()[1]])
-        if not os.environ.get("SKIFF_E2E_KEEP"):
-            shutil.rmtree(self.folder, ignore_errors=True)
-        return left
-
-    def leftovers(self):
-        left = [line for line in pathlib.Path("/proc/mounts").read_text().splitlines() if str(self.folder) in line]
-        left += [f"cgroup {p}" for p in pathlib.Path("/sys/fs/cgroup").glob(f"*/{self.cgroup}/*/") if p.is_dir()]
-        return left + [f"process {pid}" for pid in run(["ip", "netns", "pids", self.namespace]).stdout.split()]
+    def wait_node_ready(self, name="node1", seconds=READY_SECONDS_MAX):
+        wait_for(lambda: self.is_node_ready(name), seconds, f"the Ready condition of {name}")
 
     # --- kubectl
 
@@ -169,18 +83,19 @@ class Host:
         return json.loads(self.kubectl_ok("get", *arguments, "-o", "json"))
 
     def pods(self, selector, namespace="default"):
-        return self.get("pods", "-n", namespace, "-l", selector)["items"]
+        """Those that are not on their way out."""
+        items = self.get("pods", "-n", namespace, "-l", selector)["items"]
+        return [item for item in items if "deletionTimestamp" not in item["metadata"]]
 
-    # --- skiff's own commands
+    # --- images
 
-    def import_image(self, name, **config):
+    def make_image(self, name, **config):
         archive = self.folder / "image.tar"
         make_image(archive, name, **config)
-        result = self.skiff_command("image", "import", "--data-dir", self.data, "--runtime-dir", self.runtime, archive)
-        assert result.returncode == 0, result.stderr
+        return archive
 
-    def skiff_command(self, *arguments):
-        return run(self.command([self.skiff, *arguments]))
+    def import_new_image(self, name, **config):
+        self.import_image(self.make_image(name, **config))
 
 
 def expect(text, pattern, where):

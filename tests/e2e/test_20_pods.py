@@ -45,7 +45,7 @@ def node_ready(host):
 
 
 def image_commands(host):
-    host.import_image(IMAGE)  # once more: nothing new
+    host.import_new_image(IMAGE)  # once more: nothing new
     result = host.skiff_command("image", "list", "--data-dir", host.data, "--runtime-dir", host.runtime)
     expect(result.stdout, r"skiff\.test/web", "image list")
     bad = host.skiff_command("image", "import", "--data-dir", host.data, "--runtime-dir", host.runtime, "/nope.tar")
@@ -66,7 +66,7 @@ def runs_and_logs(host):
 
 
 def image_config(host):
-    host.import_image("skiff.test/user:1", User="web", Entrypoint=["sh", "-c"], Cmd=["id; env; pwd; sleep 600"], WorkingDir="/tmp", StopSignal="SIGINT")
+    host.import_new_image("skiff.test/user:1", User="web", Entrypoint=["sh", "-c"], Cmd=["id; env; pwd; sleep 600"], WorkingDir="/tmp", StopSignal="SIGINT")
     pod(host, "user", {"containers": [{"name": "main", "image": "skiff.test/user:1"}]})
     wait_for(lambda: "/tmp" in host.kubectl("logs", "user").stdout, 10, "the log")
     text = host.kubectl_ok("logs", "user")

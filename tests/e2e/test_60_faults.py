@@ -10,7 +10,8 @@ import signal
 import sqlite3
 import subprocess
 
-from host import NODE_IP, PORT, Host, expect, must, run, wait_for
+from host import NODE_IP, PORT, Host, expect
+from machine import ENVIRONMENT, must, run, wait_for
 
 IMAGE = "skiff.test/web:1"
 CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
@@ -36,7 +37,7 @@ def broken_host(host, name, prepare=None, **options):
 
 def run_skiff(host, *arguments, environment=None, seconds=15):
     """`skiff run` that is expected to end by itself."""
-    return run(host.command([host.skiff, "run", *arguments]), timeout=seconds, env={**os.environ, **(environment or {})})
+    return run(host.command([host.skiff, "run", *arguments]), timeout=seconds, env={**ENVIRONMENT, **(environment or {})})
 
 
 def one_line(result, code, pattern, where):
@@ -173,7 +174,7 @@ def full_disk(host):
         must(["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", str(other.data)])
     with broken_host(host, "full", small_disk) as other:
         other.wait_node_ready()
-        other.import_image(IMAGE)
+        other.import_new_image(IMAGE)
         spec = {"terminationGracePeriodSeconds": 1, "containers": [{"name": "main", "image": IMAGE, "imagePullPolicy": "Never", "command": ["sh", "-c", "while true; do echo up; sleep 0.2; done"]}]}
         other.kubectl_ok("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "box"}, "spec": spec}))
         other.kubectl_ok("create", "configmap", "before", "--from-literal=k=v")
@@ -205,7 +206,7 @@ def full_disk(host):
         other.kubectl_ok("delete", "pod", "box", "--timeout=30s")
         # The mount goes with the folder, after skiff.
         other.stop()
-        run(other.command([other.skiff, "reset", *other.flags()[:4], "--cgroup-parent", other.cgroup]))
+        other.reset()
         must(["umount", str(other.data)])
 
 

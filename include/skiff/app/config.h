@@ -10,12 +10,27 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace skiff::app {
 
+struct NodeTaint {
+  std::string key, value, effect;
+};
+
+struct ServerAddress {
+  std::string host;
+  std::uint16_t port = 6443;
+};
+
 struct Config {
   bool master = true, worker = true;
+  std::vector<ServerAddress> servers;  // of a worker alone: its masters
+  std::string token;                   // of a worker alone: to join with
+  bool replace = false;                // join under a name that another key holds
+  std::vector<std::pair<std::string, std::string>> node_labels;
+  std::vector<NodeTaint> node_taints;  // only at registration
   std::string data_dir = "/var/lib/skiff";
   std::string runtime_dir = "/run/skiff";
   std::string node_name;  // empty: the host's name
@@ -42,6 +57,7 @@ struct Setting {
   std::string_view placeholder;  // of the value in the help
   std::string_view help;
   bool is_list = false;
+  bool is_switch = false;  // true when the flag stands without a value
   // Checks and stores the value; the message says what is wrong with it, without the name.
   base::Status (*apply)(Config& config, const std::vector<std::string>& values) = nullptr;
 };

@@ -34,11 +34,54 @@ TEST_CASE("a bad value is refused with its name") {
   CHECK(refusal({{"cluster-dns", {"10.44.0.1"}}}) ==
         "cluster-dns 10.44.0.1 is not in service-cidr 10.43.0.0/16");
   CHECK(refusal({{"cluster-cidr", {"10.43.128.0/17"}}}).find("overlap") != std::string::npos);
-  CHECK(refusal({{"role", {"worker"}}}).find("alone is not there yet") != std::string::npos);
+  CHECK(refusal({{"role", {"worker"}}}).find("give --server") != std::string::npos);
+  CHECK(refusal({{"server", {"https://m"}}}).find("leave it away on a master") !=
+        std::string::npos);
   CHECK(refusal({{"role", {"boss"}}}).find("roles are master and worker") != std::string::npos);
   CHECK(refusal({{"service-node-port-range", {"2-1"}}}).find("ends before it begins") !=
         std::string::npos);
   CHECK(refusal({{"node-name", {"Web"}}}).find("lower-case DNS name") != std::string::npos);
+}
+
+TEST_CASE("a worker names its masters, labels and taints") {
+  auto config = make_config({{{"role", {"worker"}},
+                              {"server", {"https://m.example", "https://[fd00::1]:7000/"}},
+                              {"token", {"K10abc::id:secret\n"}},
+                              {"node-label", {"zone=a", "example.com/gpu"}},
+                              {"node-taint", {"dedicated=cam:NoSchedule", "slow:PreferNoSchedule"}},
+                              {"replace", {"true"}}}});
+  REQUIRE(config);
+  CHECK_FALSE(config->master);
+  REQUIRE(config->servers.size() == 2);
+  CHECK(config->servers[0].host == "m.example");
+  CHECK(config->servers[0].port == 6443);
+  CHECK(config->servers[1].host == "fd00::1");
+  CHECK(config->servers[1].port == 7000);
+  CHECK(config->token == "K10abc::id:secret");
+  CHECK(config->replace);
+  CHECK(config->node_labels[1] == std::pair<std::string, std::string>("example.com/gpu", ""));
+  CHECK(config->node_taints[0].value == "cam");
+  CHECK(config->node_taints[1].key == "slow");
+  CHECK(config->node_taints[1].effect == "PreferNoSchedule");
+}
+
+TEST_CASE("wrong servers, labels and taints are refused with what to write") {
+  auto worker = [](std::string name, std::string value) {
+    Settings settings{{"role", {"worker"}}, {"server", {"https://m"}}};
+    settings.insert_or_assign(name, std::vector<std::string>{value});
+    return refusal(std::move(settings));
+  };
+  CHECK(worker("server", "http://m") ==
+        "server: \"http://m\" is not an https address; write it as https://master:6443");
+  CHECK(worker("server", "https://") ==
+        "server: \"https://\" names no host; write it as https://master:6443");
+  CHECK(worker("server", "https://m:99999").find("has no port of 1-65535") != std::string::npos);
+  CHECK(worker("server", "https://[::1").find("has no ']'") != std::string::npos);
+  CHECK(worker("token", "a b") == "token: is not a token of 'skiff token create'");
+  CHECK(worker("node-label", "-x=1").find("\"-x=1\"") != std::string::npos);
+  CHECK(worker("node-taint", "a=b").find("has no effect") != std::string::npos);
+  CHECK(worker("node-taint", "a=b:Sometimes").find("has no effect") != std::string::npos);
+  CHECK(worker("replace", "perhaps") == "replace: \"perhaps\" is not true or false");
 }
 
 TEST_CASE("config files name the key that is wrong, and drop-ins come later") {

@@ -1,0 +1,110 @@
+#include <skiff/base/log.h>
+#include <skiff/base/version.h>
+
+#include "app/bootstrap.h"
+#include "app/control.h"
+#include "app/late_node_channel.h"
+#include "app/master.h"
+#include "app/node_parts.h"
+#include "app/worker.h"
+
+namespace skiff::app {
+
+namespace {
+
+class MasterNode final : public NodeParts {
+ public:
+  MasterNode(const Config& config, Threads& threads, FailureCallback on_failure)
+      : config_(config), threads_(threads), on_failure_(std::move(on_failure)) {}
+
+  base::Status open() {
+    SKIFF_ASSIGN_OR_RETURN(identity_, find_identity(config_));
+    SKIFF_ASSIGN_OR_RETURN(keys_,
+                           ensure_cluster_keys(config_, identity_, loop::real_clock().now()));
+    client::NodeChannel* channel = config_.worker ? &channel_ : nullptr;
+    SKIFF_ASSIGN_OR_RETURN(master_, Master::open(config_, identity_, keys_, threads_, channel));
+    SKIFF_ASSIGN_OR_RETURN(control_, Control::open(config_, keys_, threads_, master_->api()));
+    if (!config_.worker) return base::Status::ok();
+    node_client_ = master_->api().loopback_client(auth::node_user(identity_.name));
+    SKIFF_ASSIGN_OR_RETURN(worker_, Worker::open(config_, identity_, threads_, *node_client_));
+    return base::Status::ok();
+  }
+
+  base::Task<base::Status> start() override {
+    SKIFF_CO_RETURN_IF_ERROR(co_await master_->start());
+    SKIFF_CO_RETURN_IF_ERROR(write_kubeconfig(config_, keys_));
+    base::log_info("skiff serves", {{"version", base::kGitVersion},
+                                    {"node", identity_.name},
+                                    {"address", identity_.ip},
+                                    {"port", config_.https_port}});
+    if (parts_.token().is_cancelled()) co_return base::Status::ok();
+    base::spawn_detached(threads_.control->loop(),
+                         run_control(control_.get(), parts_.token(), control_done_));
+    if (worker_) {
+      channel_.set(&worker_->node_channel());
+      base::spawn_detached(threads_.agent->loop(),
+                           run_worker(worker_.get(), parts_.token(), worker_done_));
+      base::spawn_detached(*threads_.io, watch_worker());
+    } else {
+      worker_ended_.set(true);
+    }
+    parts_started_ = true;
+    co_return base::Status::ok();
+  }
+
+  base::Task<void> stop() override {
+    channel_.set(nullptr);
+    parts_.cancel();
+    if (parts_started_) {
+      co_await worker_ended_.future();
+      co_await control_done_.future();
+    }
+    co_await master_->stop();
+  }
+
+  base::Status close() override { return master_->close(); }
+
+ private:
+  // Run the parts of the other loops; `done` is set when the part has ended.
+  static base::Task<void> run_control(Control* control, base::CancelToken cancel,
+                                      base::OneShot<base::Status> done) {
+    co_await control->run(cancel);
+    done.set(base::Status::ok());
+  }
+  static base::Task<void> run_worker(Worker* worker, base::CancelToken cancel,
+                                     base::OneShot<base::Status> done) {
+    auto ended = co_await worker->run(cancel);
+    done.set(ended);
+  }
+  // Ends the node when the worker cannot go on.
+  base::Task<void> watch_worker() {
+    auto ended = co_await worker_done_.future();
+    worker_ended_.set(true);
+    if (!ended) on_failure_(ended.with_context("node agent"));
+  }
+
+  const Config& config_;
+  Threads& threads_;
+  FailureCallback on_failure_;
+  NodeIdentity identity_;
+  ClusterKeys keys_;
+  LateNodeChannel channel_;
+  std::unique_ptr<Master> master_;
+  std::unique_ptr<Control> control_;
+  std::unique_ptr<client::Client> node_client_;
+  std::unique_ptr<Worker> worker_;  // null: the role is master alone
+  base::CancelSource parts_;        // control and worker
+  base::OneShot<base::Status> control_done_, worker_done_;
+  base::OneShot<bool> worker_ended_;
+  bool parts_started_ = false;  // io loop
+};
+
+}  // namespace
+
+OpenedParts open_master_node(const Config& config, Threads& threads, FailureCallback on_failure) {
+  auto node = std::make_unique<MasterNode>(config, threads, std::move(on_failure));
+  SKIFF_RETURN_IF_ERROR(node->open());
+  return std::unique_ptr<NodeParts>(std::move(node));
+}
+
+}  // namespace skiff::app
