@@ -9,7 +9,8 @@ namespace skiff::api {
 namespace {
 
 const DefaultRule* find_rule(std::string_view type) {
-  for (auto rules : {core_default_rules(), service_default_rules(), apps_default_rules()}) {
+  for (auto rules : {core_default_rules(), service_default_rules(), apps_default_rules(),
+                     rbac_default_rules()}) {
     auto found = std::lower_bound(
         rules.begin(), rules.end(), type,
         [](const DefaultRule& rule, std::string_view wanted) { return rule.type < wanted; });

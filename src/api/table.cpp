@@ -82,6 +82,27 @@ Json lease_cells(const Json& object, base::WallTime now) {
                       age_cell(object, now)});
 }
 
+// Names of the subjects of a kind; accounts with their namespace.
+std::string subject_names(const Json& object, std::string_view kind) {
+  std::vector<std::string> names;
+  for (const Json& subject : object["subjects"].items()) {
+    if (subject["kind"].as_string() != kind) continue;
+    auto where = subject["namespace"].as_string();
+    auto name = subject["name"].as_string();
+    const bool qualified = kind == "ServiceAccount" && !where.empty();
+    names.push_back(qualified ? base::concat(where, "/", name) : std::string(name));
+  }
+  return base::join(names, ", ");
+}
+
+Json role_binding_cells(const Json& object, base::WallTime now) {
+  const Json& role = object["roleRef"];
+  return Json::array({name_cell(object),
+                      base::concat(role["kind"].as_string(), "/", role["name"].as_string()),
+                      age_cell(object, now), subject_names(object, "User"),
+                      subject_names(object, "Group"), subject_names(object, "ServiceAccount")});
+}
+
 Json other_cells(const Json& object, base::WallTime) {
   return Json::array({name_cell(object), object.at({"metadata", "creationTimestamp"}).as_string()});
 }
@@ -151,6 +172,12 @@ constexpr TableColumn kSecret[] = {
 constexpr TableColumn kConfigMap[] = {kName, {"Data", "string", "", 0}, kAge};
 constexpr TableColumn kServiceAccount[] = {kName, kAge};
 constexpr TableColumn kLease[] = {kName, {"Holder", "string", "", 0}, kAge};
+constexpr TableColumn kRoleBinding[] = {kName,
+                                        {"Role", "string", "", 0},
+                                        kAge,
+                                        {"Users", "string", "", 1},
+                                        {"Groups", "string", "", 1},
+                                        {"ServiceAccounts", "string", "", 1}};
 constexpr TableColumn kOther[] = {kName, {"Created At", "date", "", 0}};
 
 struct Printer {
@@ -174,6 +201,8 @@ constexpr Printer kPrinters[] = {
     {"apps", "replicasets", kReplicaSet, replica_set_cells},
     {"coordination.k8s.io", "leases", kLease, lease_cells},
     {"discovery.k8s.io", "endpointslices", kEndpointSlice, endpoint_slice_cells},
+    {"rbac.authorization.k8s.io", "rolebindings", kRoleBinding, role_binding_cells},
+    {"rbac.authorization.k8s.io", "clusterrolebindings", kRoleBinding, role_binding_cells},
 };
 constexpr Printer kOtherPrinter{"", "", kOther, other_cells};
 

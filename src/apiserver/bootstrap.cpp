@@ -1,6 +1,7 @@
 // What every cluster has from its first moment on.
 #include <skiff/base/strings.h>
 
+#include "apiserver/roles/default_roles.h"
 #include "apiserver/server.h"
 
 namespace skiff::apiserver {
@@ -140,6 +141,8 @@ base::Task<base::Status> ensure_bootstrap(Services& services, Client& client) {
     auto task = ensure(client, r::namespaces, namespace_object(name));
     SKIFF_CO_RETURN_IF_ERROR(co_await std::move(task));
   }
+  auto roles = ensure_roles(services, client);
+  SKIFF_CO_RETURN_IF_ERROR(co_await std::move(roles));
   auto address = registry::first_service_address(options.service_cidr);
   if (!address.is_ok()) co_return address.status();
   auto service = ensure(client, r::services, kubernetes_service(*address, options.advertise_port));

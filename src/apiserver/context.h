@@ -5,6 +5,7 @@
 #include <skiff/api/outcome.h>
 #include <skiff/apiserver/apiserver.h>
 #include <skiff/auth/auth.h>
+#include <skiff/auth/rbac.h>
 #include <skiff/auth/service_account_token.h>
 #include <skiff/http/message.h>
 #include <skiff/registry/registry.h>
@@ -30,6 +31,8 @@ struct Services {
   std::unique_ptr<admission::Chain> admission;
   std::unique_ptr<auth::ServiceAccountTokens> tokens;
   std::unique_ptr<auth::Authenticator> authenticator;
+  std::unique_ptr<auth::RoleSource> roles;
+  std::unique_ptr<auth::Rbac> rbac;
   std::unique_ptr<auth::Authorizer> authorizer;
   std::unique_ptr<EventEncodings> encodings;
   std::unique_ptr<ContinueSnapshots> continues;

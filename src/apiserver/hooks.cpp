@@ -3,6 +3,9 @@
 #include <skiff/api/object.h>
 #include <skiff/api/validation.h>
 
+#include "apiserver/filters/filters.h"
+#include "apiserver/roles/escalation.h"
+
 namespace skiff::apiserver {
 
 using codec::Json;
@@ -26,10 +29,27 @@ admission::Attributes AdmissionHooks::attributes(const Json& object, const Json&
 base::Task<api::Outcome<>> AdmissionHooks::mutate(Json& object, const Json& live) {
   auto a = attributes(object, live);
   auto task = context_.services.admission->mutate(a, object, live);
-  co_return co_await std::move(task);
+  SKIFF_CO_CHECK(co_await std::move(task));
+  co_return check_escalation(context_, object, live);
+}
+
+// A PUT or an apply that finds nothing creates: that is another permission.
+api::Outcome<> AdmissionHooks::check_create(const Json& object, const Json& live) const {
+  const auto& verb = context_.info.verb;
+  if (object.is_null() || !live.is_null() || (verb != "update" && verb != "patch")) {
+    return api::Done{};
+  }
+  const auto& info = context_.info;
+  auto a = authorizer_attributes(context_);
+  a.verb = "create";
+  auto decision = context_.services.authorizer->authorize(a);
+  if (decision.verdict == auth::Decision::Verdict::allow) return api::Done{};
+  return api::forbidden_error(info.group, info.resource, info.name,
+                              auth::forbidden_detail(a, decision.reason));
 }
 
 base::Task<api::Outcome<>> AdmissionHooks::validate(const Json& object, const Json& live) {
+  SKIFF_CO_CHECK(check_create(object, live));
   if (!object.is_null() && context_.info.subresource.empty()) {
     auto warnings = api::warnings_for(*context_.info.type, object);
     context_.warnings.insert(context_.warnings.end(), warnings.begin(), warnings.end());

@@ -15,6 +15,7 @@ class AdmissionHooks final : public registry::WriteHooks {
   base::Task<api::Outcome<>> validate(const codec::Json& object, const codec::Json& live) override;
 
  private:
+  api::Outcome<> check_create(const codec::Json& object, const codec::Json& live) const;
   admission::Attributes attributes(const codec::Json& object, const codec::Json& live) const;
   RequestContext& context_;
   const bool dry_run_;

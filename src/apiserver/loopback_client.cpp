@@ -242,6 +242,11 @@ class LoopbackClient final : public Client {
     if (type == nullptr) co_return base::internal_error("the subresource has no type");
     auto checked = check_object(context, *type, std::move(object), FieldValidation::ignore, {});
     if (!checked.is_ok()) co_return api::to_base_status(checked.error());
+    if (auto review = find_review(context.info)) {
+      auto answer = review(context, std::move(checked).value());
+      if (!answer.is_ok()) co_return api::to_base_status(answer.error());
+      co_return std::move(answer).value();
+    }
     if (context.info.subresource == "token") {
       auto task = request_token(context, std::move(checked).value());
       auto answer = co_await std::move(task);

@@ -93,6 +93,7 @@ base::Task<ResponseOutcome> route(RequestContext& context) {
     if (action.subresource == info.subresource) handler = action.handler;
   }
   if (is_binding(info)) handler = handle_legacy_binding;
+  if (find_review(info) != nullptr) handler = handle_review;
   const bool is_view = info.subresource.empty() || info.subresource == "status" ||
                        info.subresource == "scale" || info.subresource == "finalize" ||
                        info.subresource == "ephemeralcontainers" || info.subresource == "resize";

@@ -4,6 +4,7 @@
 #include "apiserver/filters/filters.h"
 #include "apiserver/metrics.h"
 #include "apiserver/respond.h"
+#include "apiserver/roles/role_source.h"
 #include "apiserver/routes.h"
 #include "apiserver/selection.h"
 
@@ -72,7 +73,9 @@ base::Result<std::unique_ptr<ApiServer>> make_apiserver(Options options) {
   SKIFF_ASSIGN_OR_RETURN(services->tokens,
                          auth::make_service_account_tokens(std::move(token_options)));
   services->authenticator = auth::make_authenticator(*services->tokens);
-  services->authorizer = auth::make_authorizer(*services->reader);
+  services->roles = make_role_source(*options.hub);
+  services->rbac = auth::make_rbac(*services->roles);
+  services->authorizer = auth::make_authorizer(*services->reader, *services->rbac);
 
   admission::Options admission_options;
   admission_options.reader = services->reader.get();

@@ -7,33 +7,16 @@ namespace skiff::auth {
 
 namespace {
 
-struct PathRule {
-  std::string_view path;
-  bool and_below;
-};
-// Upstream's ClusterRole system:public-info-viewer.
-constexpr PathRule kPublicPaths[] = {
-    {"/healthz", true}, {"/livez", true}, {"/readyz", true}, {"/version", true}};
-// … and system:discovery, for everybody who is somebody.
-constexpr PathRule kDiscoveryPaths[] = {{"/api", true}, {"/apis", true}, {"/openapi", true}};
-
-bool covers(const PathRule& rule, std::string_view path) {
-  if (path == rule.path) return true;
-  return rule.and_below && base::starts_with(path, rule.path) &&
-         path.substr(rule.path.size(), 1) == "/";
-}
+// Who watches over this process asks these before there is any role.
+constexpr std::string_view kHealthPaths[] = {"/healthz", "/readyz", "/livez"};
 
 // Immutable.
-class PathAuthorizer final : public Authorizer {
+class HealthPathAuthorizer final : public Authorizer {
  public:
   Decision authorize(const Attributes& a) const override {
-    if (a.is_resource || (a.verb != "get" && a.verb != "head")) return {};
-    for (const auto& rule : kPublicPaths) {
-      if (covers(rule, a.path)) return {Decision::Verdict::allow, {}};
-    }
-    if (!a.user->in_group(kAuthenticatedGroup)) return {};
-    for (const auto& rule : kDiscoveryPaths) {
-      if (covers(rule, a.path)) return {Decision::Verdict::allow, {}};
+    if (a.is_resource) return {};
+    for (auto path : kHealthPaths) {
+      if (a.path == path) return {Decision::Verdict::allow, {}};
     }
     return {};
   }
@@ -51,13 +34,13 @@ class MastersAuthorizer final : public Authorizer {
 // Asks each in order; the first allow or deny wins. Immutable.
 class ChainAuthorizer final : public Authorizer {
  public:
-  explicit ChainAuthorizer(const ObjectReader& reader) : nodes_(reader) {}
+  ChainAuthorizer(const ObjectReader& reader, const Authorizer& rbac)
+      : nodes_(reader), rbac_(rbac) {}
 
   Decision authorize(const Attributes& a) const override {
     std::string reasons;
-    for (const Authorizer* member :
-         {static_cast<const Authorizer*>(&masters_), static_cast<const Authorizer*>(&paths_),
-          static_cast<const Authorizer*>(&nodes_)}) {
+    const std::initializer_list<const Authorizer*> members = {&masters_, &paths_, &nodes_, &rbac_};
+    for (const Authorizer* member : members) {
       auto decision = member->authorize(a);
       if (decision.verdict != Decision::Verdict::no_opinion) return decision;
       if (decision.reason.empty()) continue;
@@ -69,14 +52,15 @@ class ChainAuthorizer final : public Authorizer {
 
  private:
   MastersAuthorizer masters_;
-  PathAuthorizer paths_;
+  HealthPathAuthorizer paths_;
   NodeAuthorizer nodes_;
+  const Authorizer& rbac_;
 };
 
 }  // namespace
 
-std::unique_ptr<Authorizer> make_authorizer(const ObjectReader& reader) {
-  return std::make_unique<ChainAuthorizer>(reader);
+std::unique_ptr<Authorizer> make_authorizer(const ObjectReader& reader, const Authorizer& rbac) {
+  return std::make_unique<ChainAuthorizer>(reader, rbac);
 }
 
 std::string forbidden_detail(const Attributes& a, std::string_view reason) {

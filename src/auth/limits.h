@@ -15,4 +15,9 @@ inline constexpr std::int64_t kClockSkewSeconds = 10;
 // A pod that is gone vouches for its token for this long (upstream: one minute).
 inline constexpr std::int64_t kDeletedPodLeewaySeconds = 60;
 
+// A role that is given away is compared verb by verb: what is past this many is refused.
+inline constexpr std::size_t kEscalationAtomsMax = 100'000;
+// Missing rules that a refusal lists.
+inline constexpr std::size_t kMissingRulesMax = 1000;
+
 }  // namespace skiff::auth

@@ -11,6 +11,7 @@ std::vector<std::unique_ptr<Controller>> list_of_controllers(Context& context,
   list.push_back(make_endpoint_slice_controller(context));
   list.push_back(make_endpoints_controller(context));
   list.push_back(make_namespace_controller(context));
+  list.push_back(make_aggregation_controller(context));
   list.push_back(make_service_account_controller(context));
   list.push_back(make_root_ca_controller(context, options.root_ca_pem));
   list.push_back(make_garbage_collector(context));

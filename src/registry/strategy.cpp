@@ -59,6 +59,22 @@ constexpr Strategy kStrategies[] = {
      .resource = "deployments",
      .rules = kDeployment,
      .prepare_create = prepare_deployment_create},
+    {.group = "rbac.authorization.k8s.io",
+     .resource = "clusterroles",
+     .rules = {},
+     .create_on_update = true},
+    {.group = "rbac.authorization.k8s.io",
+     .resource = "clusterrolebindings",
+     .rules = {},
+     .create_on_update = true},
+    {.group = "rbac.authorization.k8s.io",
+     .resource = "roles",
+     .rules = {},
+     .create_on_update = true},
+    {.group = "rbac.authorization.k8s.io",
+     .resource = "rolebindings",
+     .rules = {},
+     .create_on_update = true},
 };
 constexpr Strategy kGeneric{};
 

@@ -79,9 +79,22 @@ class Index {
     return tree_;
   }
   void publish(std::vector<store::Event> events, Revision upto);
+  std::shared_ptr<const std::atomic<Revision>> track(std::string prefix) {
+    auto latest = std::make_shared<std::atomic<Revision>>(0);
+    std::lock_guard lock(mutex_);
+    tracked_.push_back({std::move(prefix), latest});
+    return latest;
+  }
 
  private:
+  struct Tracked {
+    std::string prefix;
+    std::shared_ptr<std::atomic<Revision>> latest;
+  };
+  void mark_tracked(const std::vector<ChangeRef>& changes);
+
   mutable std::mutex mutex_;
+  std::vector<Tracked> tracked_;                // under mutex_
   std::shared_ptr<const Snapshot::Tree> tree_;  // under mutex_
   std::uint64_t edits_ = kLoadEdit;             // only publish() uses it
 
@@ -126,6 +139,10 @@ class IndexHub final : public Hub {
         std::make_unique<RingSubscription>(index_->ring, std::move(place)));
   }
 
+  std::shared_ptr<const std::atomic<Revision>> track(std::string prefix) override {
+    return index_->track(std::move(prefix));
+  }
+
   Revision oldest() const override { return index_->ring->oldest(); }
 
  private:
@@ -156,9 +173,18 @@ void Index::publish(std::vector<store::Event> events, Revision upto) {
   {
     std::lock_guard lock(mutex_);
     tree_.swap(tree);
+    mark_tracked(changes);
   }
   ring->publish(std::move(changes), upto);
   waiters.wake(upto);
+}
+
+void Index::mark_tracked(const std::vector<ChangeRef>& changes) {
+  for (const auto& tracked : tracked_) {
+    for (const auto& change : changes) {
+      if (base::starts_with(change->key, tracked.prefix)) tracked.latest->store(change->revision);
+    }
+  }
 }
 
 }  // namespace

@@ -75,6 +75,7 @@ struct Attributes {
   std::string_view path;  // non-resource requests
   std::string_view group, version, resource, subresource, namespace_name, name;
   std::string_view field_selector;
+  bool wants_reason = false;  // an allow says why
 };
 
 struct Decision {
@@ -90,9 +91,8 @@ class Authorizer {
   virtual Decision authorize(const Attributes& attributes) const = 0;
 };
 
-// system:masters, then public paths, then nodes. Nobody else is allowed anything.
-// The reader outlives the authorizer.
-std::unique_ptr<Authorizer> make_authorizer(const ObjectReader& reader);
+// system:masters, then the health paths, then nodes, then `rbac`. Both outlive the authorizer.
+std::unique_ptr<Authorizer> make_authorizer(const ObjectReader& reader, const Authorizer& rbac);
 
 // upstream's sentence: `User "x" cannot list resource "pods" in API group "" in the namespace "n"`.
 std::string forbidden_detail(const Attributes& attributes, std::string_view reason);

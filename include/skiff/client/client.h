@@ -36,6 +36,11 @@ inline constexpr Resource events{"", "v1", "events"};
 inline constexpr Resource leases{"coordination.k8s.io", "v1", "leases"};
 inline constexpr Resource replica_sets{"apps", "v1", "replicasets"};
 inline constexpr Resource deployments{"apps", "v1", "deployments"};
+inline constexpr Resource cluster_roles{"rbac.authorization.k8s.io", "v1", "clusterroles"};
+inline constexpr Resource cluster_role_bindings{"rbac.authorization.k8s.io", "v1",
+                                                "clusterrolebindings"};
+inline constexpr Resource roles{"rbac.authorization.k8s.io", "v1", "roles"};
+inline constexpr Resource role_bindings{"rbac.authorization.k8s.io", "v1", "rolebindings"};
 }  // namespace resources
 
 struct ListOptions {

@@ -6,6 +6,7 @@
 #include <skiff/base/shared_bytes.h>
 #include <skiff/store/store.h>
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -87,6 +88,9 @@ class Hub {
   // Changes under `prefix` after `from` (exclusive). Errors: expired when the ring starts later.
   virtual base::Result<std::unique_ptr<Subscription>> subscribe(std::string prefix,
                                                                 Revision from) = 0;
+  // The revision of the latest change under `prefix` from now on, 0 before one. It has moved before
+  // at_least() shows that change to its writer. For caches that are made anew when they are asked.
+  virtual std::shared_ptr<const std::atomic<Revision>> track(std::string prefix) = 0;
   // The oldest revision from which subscribe() still works.
   virtual Revision oldest() const = 0;
 };

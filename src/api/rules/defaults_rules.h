@@ -17,5 +17,6 @@ struct DefaultRule {
 std::span<const DefaultRule> core_default_rules();     // sorted by type
 std::span<const DefaultRule> service_default_rules();  // sorted by type
 std::span<const DefaultRule> apps_default_rules();     // sorted by type
+std::span<const DefaultRule> rbac_default_rules();     // sorted by type
 
 }  // namespace skiff::api

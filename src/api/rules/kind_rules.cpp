@@ -23,6 +23,14 @@ constexpr KindRules kKindRules[] = {
      validate_replica_set_update},
     {"apps", "Deployment", check_dns1123_subdomain, validate_deployment,
      validate_deployment_update},
+    {"rbac.authorization.k8s.io", "Role", check_path_segment_name, validate_role,
+     validate_role_update},
+    {"rbac.authorization.k8s.io", "ClusterRole", check_path_segment_name, validate_cluster_role,
+     validate_cluster_role_update},
+    {"rbac.authorization.k8s.io", "RoleBinding", check_path_segment_name, validate_role_binding,
+     validate_role_binding_update},
+    {"rbac.authorization.k8s.io", "ClusterRoleBinding", check_path_segment_name,
+     validate_cluster_role_binding, validate_cluster_role_binding_update},
 };
 constexpr KindRules kOthers;
 

@@ -60,6 +60,18 @@ void validate_replica_set_update(const codec::Json& object, const codec::Json& o
 void validate_deployment(const codec::Json& object, ErrorList& errors);
 void validate_deployment_update(const codec::Json& object, const codec::Json& old_object,
                                 std::string_view subresource, ErrorList& errors);
+void validate_role(const codec::Json& object, ErrorList& errors);
+void validate_role_update(const codec::Json& object, const codec::Json& old_object,
+                          std::string_view subresource, ErrorList& errors);
+void validate_cluster_role(const codec::Json& object, ErrorList& errors);
+void validate_cluster_role_update(const codec::Json& object, const codec::Json& old_object,
+                                  std::string_view subresource, ErrorList& errors);
+void validate_role_binding(const codec::Json& object, ErrorList& errors);
+void validate_role_binding_update(const codec::Json& object, const codec::Json& old_object,
+                                  std::string_view subresource, ErrorList& errors);
+void validate_cluster_role_binding(const codec::Json& object, ErrorList& errors);
+void validate_cluster_role_binding_update(const codec::Json& object, const codec::Json& old_object,
+                                          std::string_view subresource, ErrorList& errors);
 void validate_pod_create(const codec::Json& pod, ErrorList& errors);
 void validate_pod_update(const codec::Json& pod, const codec::Json& old_pod,
                          std::string_view subresource, ErrorList& errors);

@@ -4,7 +4,7 @@
 
 namespace skiff::apiserver {
 
-api::Outcome<> filter_authorize(RequestContext& context) {
+auth::Attributes authorizer_attributes(const RequestContext& context) {
   const auto& info = context.info;
   auth::Attributes a;
   a.user = &context.user;
@@ -18,6 +18,12 @@ api::Outcome<> filter_authorize(RequestContext& context) {
   a.namespace_name = info.namespace_name;
   a.name = info.name;
   a.field_selector = context.parameter("fieldSelector");
+  return a;
+}
+
+api::Outcome<> filter_authorize(RequestContext& context) {
+  const auto& info = context.info;
+  auto a = authorizer_attributes(context);
   auto decision = context.services.authorizer->authorize(a);
   if (decision.verdict == auth::Decision::Verdict::allow) return api::Done{};
   if (context.user.name == auth::kAnonymousUser) return api::unauthorized_error();

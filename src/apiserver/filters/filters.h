@@ -13,6 +13,8 @@ api::Outcome<> filter_request_info(RequestContext& context);
 api::Outcome<> filter_authenticate(RequestContext& context);
 // Replaces user where the client asks to act as another (kubectl --as). Errors: 400, 403.
 api::Outcome<> filter_impersonate(RequestContext& context);
+// What the request is, for the authorizer; views into the context.
+auth::Attributes authorizer_attributes(const RequestContext& context);
 // Errors: 403; 401 for nobody in particular.
 api::Outcome<> filter_authorize(RequestContext& context);
 

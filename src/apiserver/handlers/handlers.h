@@ -21,6 +21,8 @@ base::Task<ResponseOutcome> handle_binding(RequestContext& context);
 base::Task<ResponseOutcome> handle_legacy_binding(RequestContext& context);
 base::Task<ResponseOutcome> handle_eviction(RequestContext& context);
 base::Task<ResponseOutcome> handle_token_request(RequestContext& context);
+// Kinds that are questions: nothing is stored, the answer is the object with its status.
+base::Task<ResponseOutcome> handle_review(RequestContext& context);
 // Streams to nodes.
 base::Task<ResponseOutcome> handle_logs(RequestContext& context);
 base::Task<ResponseOutcome> handle_exec(RequestContext& context);
@@ -44,6 +46,10 @@ base::Task<api::Outcome<registry::Deleted>> delete_object(RequestContext& contex
                                                           registry::DeleteOptions options);
 base::Task<api::Outcome<codec::Json>> request_token(RequestContext& context, codec::Json request);
 base::Task<api::Outcome<>> bind_pod(RequestContext& context, codec::Json binding, bool dry_run);
+
+using Review = api::Outcome<codec::Json> (*)(RequestContext& context, codec::Json review);
+// How the request's resource is answered; null for resources that are stored.
+Review find_review(const RequestInfo& info);
 
 // The type of the bodies that the request's resource or subresource takes.
 const api::TypeInfo* body_type(const RequestInfo& info);

@@ -593,3 +593,80 @@ TEST_CASE("objects of the wrong shape are refused or pass, but never crash") {
       api::warnings_for(resource, object);
     }
 }
+
+TEST_CASE("roles have rules for resources or for paths") {
+  const std::string group = "rbac.authorization.k8s.io";
+  auto role = [](const char* rule) {
+    return json(std::string(R"({"metadata":{"name":"system:a","namespace":"n"},"rules":[)") + rule +
+                "]}");
+  };
+  auto cluster_role = [](std::string_view members) {
+    return json(R"({"metadata":{"name":"a:b"},)" + std::string(members) + "}");
+  };
+  CHECK(create_errors(group, "Role",
+                      role(R"({"verbs":["get"],"apiGroups":[""],"resources":["pods"]})"))
+            .empty());
+  CHECK(create_errors(group, "Role", role("{}")) ==
+        Texts{"rules[0].verbs: Required value: verbs must contain at least one value",
+              "rules[0].apiGroups: Required value: resource rules must supply at least one api "
+              "group",
+              "rules[0].resources: Required value: resource rules must supply at least one "
+              "resource"});
+  CHECK(create_errors(group, "Role", role(R"({"verbs":["get"],"nonResourceURLs":["/a"]})")) ==
+        Texts{"rules[0].nonResourceURLs: Invalid value: [\"/a\"]: namespaced rules cannot apply "
+              "to non-resource URLs"});
+  CHECK(create_errors(group, "ClusterRole",
+                      cluster_role(R"("rules":[{"verbs":["get"],"nonResourceURLs":["/a"]}])"))
+            .empty());
+  CHECK(create_errors(group, "ClusterRole",
+                      cluster_role(R"("rules":[{"verbs":["get"],"nonResourceURLs":["/a"],
+                                               "resources":["pods"]}])")) ==
+        Texts{"rules[0].nonResourceURLs: Invalid value: [\"/a\"]: rules cannot apply to both "
+              "regular resources and non-resource URLs"});
+  CHECK(create_errors(group, "ClusterRole", cluster_role(R"("aggregationRule":{})")) ==
+        Texts{"aggregationRule.clusterRoleSelectors: Required value: at least one "
+              "clusterRoleSelector required if aggregationRule is non-nil"});
+  CHECK(create_errors(group, "Role", json(R"({"metadata":{"name":"a%b","namespace":"n"}})")) ==
+        Texts{"metadata.name: Invalid value: \"a%b\": may not contain '%'"});
+}
+
+TEST_CASE("bindings name a role for good, and subjects of three kinds") {
+  const std::string group = "rbac.authorization.k8s.io";
+  auto binding = [](const char* reference, const char* subjects) {
+    return json(std::string(R"({"metadata":{"name":"b","namespace":"n"},"roleRef":)") + reference +
+                ",\"subjects\":" + subjects + "}");
+  };
+  const char* view = R"({"kind":"ClusterRole","name":"view"})";
+  CHECK(create_errors(group, "RoleBinding",
+                      binding(view, R"([{"kind":"User","name":"j"},{"kind":"Group","name":"g"},
+                                        {"kind":"ServiceAccount","name":"s"}])"))
+            .empty());
+  CHECK(create_errors(group, "RoleBinding", binding(R"({"kind":"Pod"})", "[]")) ==
+        Texts{"roleRef.kind: Unsupported value: \"Pod\": supported values: \"Role\", "
+              "\"ClusterRole\"",
+              "roleRef.name: Required value"});
+  CHECK(create_errors(group, "RoleBinding",
+                      binding(view, R"([{"kind":"Robot","name":"r"},{"kind":"User"},
+                                        {"kind":"User","name":"u","apiGroup":"x"},
+                                        {"kind":"ServiceAccount","name":"S","apiGroup":"x"}])")) ==
+        Texts{"subjects[0].kind: Unsupported value: \"Robot\": supported values: "
+              "\"ServiceAccount\", \"User\", \"Group\"",
+              "subjects[1].name: Required value",
+              "subjects[2].apiGroup: Unsupported value: \"x\": supported values: "
+              "\"rbac.authorization.k8s.io\"",
+              "subjects[3].name: Invalid value: \"S\": a lowercase RFC 1123 subdomain must consist "
+              "of lower case alphanumeric characters, '-' or '.', and must start and end with an "
+              "alphanumeric character (e.g. 'example.com', regex used for validation is "
+              "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')",
+              "subjects[3].apiGroup: Unsupported value: \"x\": supported values: \"\""});
+  Json wide = json(R"({"metadata":{"name":"b"},"roleRef":{"kind":"Role","name":"view"},
+                       "subjects":[{"kind":"ServiceAccount","name":"s"}]})");
+  CHECK(create_errors(group, "ClusterRoleBinding", wide) ==
+        Texts{"roleRef.kind: Unsupported value: \"Role\": supported values: \"ClusterRole\"",
+              "subjects[0].namespace: Required value"});
+  CHECK(update_errors(group, "RoleBinding",
+                      binding(R"({"kind":"ClusterRole","name":"edit"})", "[]"),
+                      binding(view, "[]")) ==
+        Texts{"roleRef: Invalid value: {\"APIGroup\":\"rbac.authorization.k8s.io\",\"Kind\":"
+              "\"ClusterRole\",\"Name\":\"edit\"}: cannot change roleRef"});
+}

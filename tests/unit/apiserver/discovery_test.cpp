@@ -55,6 +55,9 @@ TEST_CASE("plain discovery is upstream's for every resource of ours") {
   compare_resources(api, "/apis/discovery.k8s.io/v1", "apis__discovery.k8s.io__v1.json");
   compare_resources(api, "/apis/coordination.k8s.io/v1", "apis__coordination.k8s.io__v1.json");
   compare_resources(api, "/apis/events.k8s.io/v1", "apis__events.k8s.io__v1.json");
+  for (std::string group : {"authentication", "authorization", "rbac.authorization"}) {
+    compare_resources(api, "/apis/" + group + ".k8s.io/v1", "apis__" + group + ".k8s.io__v1.json");
+  }
   auto group = oracle("apis__apps.json");
   if (!group.is_null()) CHECK(api.call("GET", "/apis/apps").json() == group);
   CHECK(api.call("GET", "/apis/nothing").status == 404);

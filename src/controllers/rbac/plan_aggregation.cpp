@@ -1,0 +1,36 @@
+#include "controllers/rbac/plan_aggregation.h"
+
+#include <skiff/api/object.h>
+#include <skiff/api/selector.h>
+
+#include <algorithm>
+
+namespace skiff::controllers {
+
+using codec::Json;
+
+namespace {
+
+void add_rules(const Json& from, Json& rules) {
+  for (const auto& rule : from["rules"].items()) {
+    const auto& known = std::as_const(rules).items();
+    if (std::find(known.begin(), known.end(), rule) == known.end()) rules.push_back(rule);
+  }
+}
+
+}  // namespace
+
+Json plan_aggregation(const Json& role, const std::vector<std::shared_ptr<const Json>>& roles) {
+  Json rules = Json::array();
+  for (const auto& wanted : role["aggregationRule"]["clusterRoleSelectors"].items()) {
+    auto selector = api::LabelSelector::from_json(wanted);
+    if (!selector.is_ok()) continue;
+    for (const auto& other : roles) {
+      if (api::name_of(*other) == api::name_of(role)) continue;
+      if (selector->matches((*other)["metadata"]["labels"])) add_rules(*other, rules);
+    }
+  }
+  return rules;
+}
+
+}  // namespace skiff::controllers
