@@ -37,6 +37,7 @@ struct Services {
   std::unique_ptr<EventEncodings> encodings;
   std::unique_ptr<ContinueSnapshots> continues;
   std::unique_ptr<Metrics> metrics;
+  std::atomic<bool> bootstrapped{false};  // the first objects of the cluster are there
   std::atomic<int> reads_in_flight{0};
   std::atomic<int> writes_in_flight{0};
 

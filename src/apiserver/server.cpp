@@ -118,7 +118,9 @@ std::unique_ptr<client::Client> ServerImpl::loopback_client(auth::User user) {
 base::Task<base::Status> ServerImpl::ensure_bootstrap_objects() {
   auto client = make_loopback_client(*services_, auth::control_user("system:apiserver"));
   auto task = ensure_bootstrap(*services_, *client);
-  co_return co_await std::move(task);
+  auto status = co_await std::move(task);
+  if (status.is_ok()) services_->bootstrapped = true;
+  co_return status;
 }
 
 base::Task<void> ServerImpl::run(base::CancelToken cancel) {

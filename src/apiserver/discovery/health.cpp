@@ -18,11 +18,19 @@ base::Status check_store(const Services& services) {
   return base::unavailable(report.reason);
 }
 
+// Before the default roles are there, a right that somebody has may be refused.
+base::Status check_bootstrap(const Services& services) {
+  if (services.bootstrapped) return {};
+  return base::unavailable("not finished");
+}
+
 std::vector<HealthCheck> checks_of(const Services& services, std::string_view endpoint) {
   std::vector<HealthCheck> checks;
   checks.push_back({"ping", [] { return base::Status(); }});
   if (endpoint == "livez") return checks;
   checks.push_back({"etcd", [&services] { return check_store(services); }});
+  checks.push_back({"poststarthook/rbac/bootstrap-roles",
+                    [&services] { return check_bootstrap(services); }});
   for (const auto& check : services.options.ready_checks) checks.push_back(check);
   return checks;
 }

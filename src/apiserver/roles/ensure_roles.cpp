@@ -2,6 +2,7 @@
 // the store makes one group of it.
 #include <skiff/base/strings.h>
 
+#include <malloc.h>
 #include <mutex>
 
 #include "apiserver/context.h"
@@ -96,6 +97,8 @@ base::Task<base::Status> ensure_roles(Services& services, Client& client) {
   for (auto& step : steps) scope.spawn(run_step(client, std::move(step), error));
   auto joining = scope.join();
   co_await std::move(joining);
+  // The first start has all of them in the making at once, which nothing after it needs again.
+  malloc_trim(0);
   co_return error.get();
 }
 

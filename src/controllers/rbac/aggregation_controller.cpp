@@ -37,7 +37,7 @@ class AggregationController final : public KeyedController {
   Task<Status> sync(std::string key) override {
     JsonPtr role = context_.find(roles_, key);
     if (!role || (*role)["aggregationRule"].is_null()) co_return Status::ok();
-    Json rules = plan_aggregation(*role, context_.parse_all(roles_.list()));
+    Json rules = plan_aggregation(*role, roles_.list());
     if ((*role)["rules"] == rules || (rules.empty() && (*role)["rules"].empty())) {
       co_return Status::ok();
     }

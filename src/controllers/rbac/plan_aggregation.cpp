@@ -1,6 +1,5 @@
 #include "controllers/rbac/plan_aggregation.h"
 
-#include <skiff/api/object.h>
 #include <skiff/api/selector.h>
 
 #include <algorithm>
@@ -20,14 +19,16 @@ void add_rules(const Json& from, Json& rules) {
 
 }  // namespace
 
-Json plan_aggregation(const Json& role, const std::vector<std::shared_ptr<const Json>>& roles) {
+Json plan_aggregation(const Json& role, const std::vector<api::StoredObject>& roles) {
   Json rules = Json::array();
   for (const auto& wanted : role["aggregationRule"]["clusterRoleSelectors"].items()) {
     auto selector = api::LabelSelector::from_json(wanted);
     if (!selector.is_ok()) continue;
     for (const auto& other : roles) {
-      if (api::name_of(*other) == api::name_of(role)) continue;
-      if (selector->matches((*other)["metadata"]["labels"])) add_rules(*other, rules);
+      if (other.name() == api::name_of(role)) continue;
+      if (!selector->matches(api::scan_string_map(other.text(), {"metadata", "labels"}))) continue;
+      auto tree = other.parse();
+      if (tree.is_ok()) add_rules(*tree, rules);
     }
   }
   return rules;

@@ -104,7 +104,7 @@ TEST_CASE("default roles that were changed are mended at the next start, in few 
   REQUIRE(api.call("PATCH", roles + "system:basic-user", R"({"rules":[]})",
                    "application/merge-patch+json")
               .status == 200);
-  REQUIRE(api.call("PATCH", bindings + "system:basic-user", R"({"subjects":[]})",
+  REQUIRE(api.call("PATCH", bindings + "system:basic-user", R"({"subjects":null})",
                    "application/merge-patch+json")
               .status == 200);
   const auto before = api.hub_->snapshot().revision();

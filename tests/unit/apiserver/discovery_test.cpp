@@ -111,6 +111,7 @@ TEST_CASE("health, version and metrics answer as upstream's") {
   auto verbose = api.call("GET", "/readyz?verbose");
   CHECK(verbose.body.find("[+]ping ok\n") != std::string::npos);
   CHECK(verbose.body.find("readyz check passed\n") != std::string::npos);
+  CHECK(verbose.body.find("[+]poststarthook/rbac/bootstrap-roles ok\n") != std::string::npos);
   CHECK(api.call("GET", "/readyz/ping").body == "ok");
   CHECK(api.call("GET", "/readyz/none").status == 404);
   auto version = api.call("GET", "/version").json();
