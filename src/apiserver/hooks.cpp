@@ -39,13 +39,7 @@ api::Outcome<> AdmissionHooks::check_create(const Json& object, const Json& live
   if (object.is_null() || !live.is_null() || (verb != "update" && verb != "patch")) {
     return api::Done{};
   }
-  const auto& info = context_.info;
-  auto a = authorizer_attributes(context_);
-  a.verb = "create";
-  auto decision = context_.services.authorizer->authorize(a);
-  if (decision.verdict == auth::Decision::Verdict::allow) return api::Done{};
-  return api::forbidden_error(info.group, info.resource, info.name,
-                              auth::forbidden_detail(a, decision.reason));
+  return authorize_also(context_, "create");
 }
 
 base::Task<api::Outcome<>> AdmissionHooks::validate(const Json& object, const Json& live) {

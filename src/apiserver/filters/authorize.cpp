@@ -4,6 +4,9 @@
 
 namespace skiff::apiserver {
 
+namespace {
+
+// Views into the context.
 auth::Attributes authorizer_attributes(const RequestContext& context) {
   const auto& info = context.info;
   auth::Attributes a;
@@ -19,6 +22,19 @@ auth::Attributes authorizer_attributes(const RequestContext& context) {
   a.name = info.name;
   a.field_selector = context.parameter("fieldSelector");
   return a;
+}
+
+}  // namespace
+
+api::Outcome<> authorize_also(const RequestContext& context, std::string_view verb) {
+  const auto& info = context.info;
+  if (info.verb == verb) return api::Done{};
+  auto a = authorizer_attributes(context);
+  a.verb = verb;
+  auto decision = context.services.authorizer->authorize(a);
+  if (decision.verdict == auth::Decision::Verdict::allow) return api::Done{};
+  return api::forbidden_error(info.group, info.resource, info.name,
+                              auth::forbidden_detail(a, decision.reason));
 }
 
 api::Outcome<> filter_authorize(RequestContext& context) {

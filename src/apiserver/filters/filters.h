@@ -13,10 +13,11 @@ api::Outcome<> filter_request_info(RequestContext& context);
 api::Outcome<> filter_authenticate(RequestContext& context);
 // Replaces user where the client asks to act as another (kubectl --as). Errors: 400, 403.
 api::Outcome<> filter_impersonate(RequestContext& context);
-// What the request is, for the authorizer; views into the context.
-auth::Attributes authorizer_attributes(const RequestContext& context);
 // Errors: 403; 401 for nobody in particular.
 api::Outcome<> filter_authorize(RequestContext& context);
+// Whether the request would also be allowed with another verb, because it does what that verb says:
+// a PUT that creates, a GET that starts a process. Errors: 403.
+api::Outcome<> authorize_also(const RequestContext& context, std::string_view verb);
 
 // A place among the requests at work, given back at the end. Movable.
 class FlowPermit {

@@ -1,5 +1,6 @@
 #include <skiff/base/strings.h>
 
+#include "apiserver/filters/filters.h"
 #include "apiserver/handlers/handlers.h"
 #include "apiserver/metrics.h"
 #include "apiserver/streams/node_request.h"
@@ -97,6 +98,8 @@ base::Task<base::Result<std::unique_ptr<client::NodeStream>>> open_port(
 }  // namespace
 
 base::Task<ResponseOutcome> handle_exec(RequestContext& context) {
+  // A WebSocket begins with a GET, but what it starts is created.
+  SKIFF_CO_CHECK(authorize_also(context, "create"));
   const bool is_exec = context.info.subresource == "exec";
   auto options = stream_options(context);
   SKIFF_CO_CHECK(check_options(context, options));
@@ -124,6 +127,7 @@ base::Task<ResponseOutcome> handle_exec(RequestContext& context) {
 }
 
 base::Task<ResponseOutcome> handle_port_forward(RequestContext& context) {
+  SKIFF_CO_CHECK(authorize_also(context, "create"));
   SKIFF_CO_TRY(auto target, find_pod(context, false));
   SKIFF_CO_CHECK(check_running(context, target));
   auto phase = std::as_const(target.pod)["status"]["phase"].as_string();

@@ -148,6 +148,23 @@ TEST_CASE("an update that would create needs the right to create") {
   CHECK(apply.message().find("cannot create resource \"configmaps\"") != std::string::npos);
 }
 
+TEST_CASE("a WebSocket that starts a process needs the right to create") {
+  ApiFixture api;
+  REQUIRE(api.call("POST", kRbac + "/namespaces/default/roles",
+                   role("g", R"(["get"])", R"(["pods/exec","pods/attach","pods/portforward"])"))
+              .status == 201);
+  REQUIRE(api.call("POST", kRbac + "/namespaces/default/rolebindings",
+                   binding("g", "Role", "g", "jane"))
+              .status == 201);
+  become(api, "jane");
+  for (const char* what : {"exec?command=sh&stdout=true", "attach?stdout=true", "portforward"}) {
+    auto answer = api.call("GET", kPods + "/a/" + what);
+    CHECK(answer.status == 403);
+    CHECK(answer.message().find("User \"jane\" cannot create resource \"pods/") !=
+          std::string::npos);
+  }
+}
+
 TEST_CASE("impersonation is allowed part by part") {
   ApiFixture api;
   REQUIRE(api.call("POST", kRbac + "/clusterroles",

@@ -2,6 +2,10 @@
 
 #include <catch2/catch.hpp>
 
+#include <atomic>
+#include <mutex>
+#include <thread>
+
 #include "allocations.h"
 #include "fake_roles.h"
 
@@ -265,4 +269,62 @@ TEST_CASE("rules of a user are listed once a binding") {
   CHECK(rbac->role_rules("Role", "b", "n")->rules.size() == 1);
   CHECK_FALSE(rbac->role_rules("Role", "b", "m").has_value());
   CHECK_FALSE(rbac->role_rules("Role", "b", "").has_value());
+}
+
+namespace {
+
+// FakeRoles for several threads.
+class SharedRoles final : public auth::RoleSource {
+ public:
+  void set_bound(bool bound) {
+    std::lock_guard lock(mutex_);
+    if (bound) {
+      roles_.bind("", "b", "ClusterRole", "r", user_subject("jane"));
+    } else {
+      roles_.remove(Kind::cluster_role_binding, "b");
+    }
+  }
+  void add_role(const std::string& name, const std::string& rules) {
+    std::lock_guard lock(mutex_);
+    roles_.role("", name, rules);
+  }
+  std::uint64_t version() const override {
+    std::lock_guard lock(mutex_);
+    return roles_.version();
+  }
+  void scan(Kind kind, base::UniqueFunction<void(std::string_view, const api::StoredObject&)> visit)
+      const override {
+    std::lock_guard lock(mutex_);
+    roles_.scan(kind, std::move(visit));
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  FakeRoles roles_;
+};
+
+}  // namespace
+
+TEST_CASE("a writer sees its change at once, whatever other threads ask") {
+  SharedRoles roles;
+  roles.add_role("r", R"([{"verbs":["get"],"apiGroups":[""],"resources":["pods"]}])");
+  auto rbac = auth::make_rbac(roles);
+  const Question get{"get", "", "pods", "", "n", "a"};
+  std::atomic<bool> done = false;
+  std::vector<std::thread> readers;
+  for (int i = 0; i < 3; ++i) {
+    readers.emplace_back([&] {
+      while (!done) rbac->authorize(attributes(kJane, get));
+    });
+  }
+  bool right = true;
+  for (int i = 0; i < 300; ++i) {
+    roles.set_bound(true);
+    right = right && allowed(*rbac, get);
+    roles.set_bound(false);
+    right = right && !allowed(*rbac, get);
+  }
+  done = true;
+  for (auto& reader : readers) reader.join();
+  CHECK(right);
 }

@@ -219,3 +219,17 @@ TEST_CASE("a subscription outlives its hub, the store's events go on") {
   world.put("/k/a", "x");
   CHECK(world.next(*subscription).changes.size() == 1);
 }
+
+TEST_CASE("a tracked prefix has moved when its writer hears that it is done") {
+  World world;
+  world.put("/rbac/roles/a", "1");
+  auto latest = world.hub->track("/rbac/");
+  CHECK(*latest == 0);
+  world.put("/core/pods/a/1", "one");
+  world.put("/rbac", "no");
+  CHECK(*latest == 0);
+  auto revision = world.put("/rbac/roles/a", "2");
+  CHECK(*latest == revision);
+  CHECK(world.hub->snapshot().revision() >= revision);
+  CHECK(world.remove("/rbac/roles/a") == *latest);
+}
