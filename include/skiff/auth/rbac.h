@@ -23,11 +23,11 @@ class RoleSource {
   enum class Kind : unsigned char { cluster_role, role, cluster_role_binding, role_binding };
   // Another number after every change of one of them, before the writer hears that it is done.
   virtual std::uint64_t version() const = 0;
-  // All of a kind in the order of their keys, at least as new as an earlier version() says. A key
-  // is "namespace/name", or "name" for a cluster-scoped object.
-  virtual void scan(
-      Kind kind,
-      base::UniqueFunction<void(std::string_view key, const api::StoredObject&)> visit) const = 0;
+  // All of them as they were at one moment, which is not before what an earlier version() said:
+  // a role and a binding that were never there together must not meet. Those of a kind come in the
+  // order of their keys. A key is "namespace/name", or "name" for a cluster-scoped object.
+  using Visit = base::UniqueFunction<void(Kind, std::string_view key, const api::StoredObject&)>;
+  virtual void scan(Visit visit) const = 0;
 };
 
 // A rule of a role. Views into what the role was read from.

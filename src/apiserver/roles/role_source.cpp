@@ -27,13 +27,17 @@ class HubRoles final : public auth::RoleSource {
 
   std::uint64_t version() const override { return latest_->load(); }
 
-  void scan(Kind kind, base::UniqueFunction<void(std::string_view, const api::StoredObject&)> visit)
-      const override {
-    const auto prefix = registry::storage_prefix(auth::kRbacGroup, resource_of(kind), "");
-    hub_.snapshot().scan(prefix, {}, [&](const watch::Entry& entry) {
-      visit(entry.key.substr(prefix.size()), api::StoredObject(entry.value, entry.revision));
-      return true;
-    });
+  void scan(Visit visit) const override {
+    const auto snapshot = hub_.snapshot();
+    for (auto kind :
+         {Kind::cluster_role, Kind::role, Kind::cluster_role_binding, Kind::role_binding}) {
+      const auto prefix = registry::storage_prefix(auth::kRbacGroup, resource_of(kind), "");
+      snapshot.scan(prefix, {}, [&](const watch::Entry& entry) {
+        visit(kind, entry.key.substr(prefix.size()),
+              api::StoredObject(entry.value, entry.revision));
+        return true;
+      });
+    }
   }
 
  private:

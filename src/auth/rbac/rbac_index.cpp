@@ -21,28 +21,34 @@ std::string account_user(std::string_view namespace_name, std::string_view name)
   return base::concat("system:serviceaccount:", namespace_name, ":", name);
 }
 
-// The objects of a kind; those that are in `before` with the same revision are taken from there.
-template <class T, class Compile>
-std::vector<std::shared_ptr<const T>> refresh(const RoleSource& source, RoleSource::Kind kind,
-                                              const std::vector<std::shared_ptr<const T>>* before,
-                                              Compile compile) {
-  std::vector<std::shared_ptr<const T>> result;
-  std::size_t at = 0;
-  const std::size_t known = before == nullptr ? 0 : before->size();
-  if (before != nullptr) result.reserve(before->size() + 1);
-  source.scan(kind, [&](std::string_view key, const api::StoredObject& object) {
-    while (at < known && std::string_view((*before)[at]->key) < key) ++at;
-    const bool same =
-        at < known && (*before)[at]->key == key && (*before)[at]->revision == object.revision();
-    if (same) {
-      result.push_back((*before)[at]);
+// The objects of a kind in the making: those that are in `before` with the same revision are taken
+// from there. Thread-compatible.
+template <class T>
+class Refresh {
+ public:
+  using List = std::vector<std::shared_ptr<const T>>;
+  explicit Refresh(const List* before) : before_(before) {}
+
+  // In the order of keys.
+  template <class Compile>
+  void add(std::string_view key, const api::StoredObject& object, Compile compile) {
+    const std::size_t known = before_ == nullptr ? 0 : before_->size();
+    while (at_ < known && std::string_view((*before_)[at_]->key) < key) ++at_;
+    if (at_ < known && (*before_)[at_]->key == key &&
+        (*before_)[at_]->revision == object.revision()) {
+      list_.push_back((*before_)[at_]);
       return;
     }
     auto tree = object.parse();
-    if (tree.is_ok()) result.push_back(compile(key, object.revision(), *tree));
-  });
-  return result;
-}
+    if (tree.is_ok()) list_.push_back(compile(*tree));
+  }
+  List take() { return std::move(list_); }
+
+ private:
+  const List* before_;
+  std::size_t at_ = 0;
+  List list_;
+};
 
 }  // namespace
 
@@ -102,24 +108,28 @@ std::shared_ptr<const RbacIndex> RbacIndex::make(const RoleSource& source, std::
   using Kind = RoleSource::Kind;
   auto index = std::make_shared<RbacIndex>();
   index->version_ = version;
-  auto role = [](std::string_view key, std::uint64_t revision, const Json& tree) {
-    return CompiledRole::make(key, revision, tree);
-  };
-  auto binding = [](bool cluster_wide) {
-    return [cluster_wide](std::string_view key, std::uint64_t revision, const Json& tree) {
-      return CompiledBinding::make(key, revision, cluster_wide, tree);
-    };
-  };
   const RbacIndex* b = before;
-  index->cluster_roles_ = refresh<CompiledRole>(source, Kind::cluster_role,
-                                                b == nullptr ? nullptr : &b->cluster_roles_, role);
-  index->roles_ =
-      refresh<CompiledRole>(source, Kind::role, b == nullptr ? nullptr : &b->roles_, role);
-  index->cluster_bindings_ =
-      refresh<CompiledBinding>(source, Kind::cluster_role_binding,
-                               b == nullptr ? nullptr : &b->cluster_bindings_, binding(true));
-  index->bindings_ = refresh<CompiledBinding>(
-      source, Kind::role_binding, b == nullptr ? nullptr : &b->bindings_, binding(false));
+  Refresh<CompiledRole> cluster_roles(b == nullptr ? nullptr : &b->cluster_roles_);
+  Refresh<CompiledRole> roles(b == nullptr ? nullptr : &b->roles_);
+  Refresh<CompiledBinding> cluster_bindings(b == nullptr ? nullptr : &b->cluster_bindings_);
+  Refresh<CompiledBinding> bindings(b == nullptr ? nullptr : &b->bindings_);
+  source.scan([&](Kind kind, std::string_view key, const api::StoredObject& object) {
+    auto role = [&](const Json& tree) { return CompiledRole::make(key, object.revision(), tree); };
+    auto binding = [&](const Json& tree) {
+      return CompiledBinding::make(key, object.revision(), kind == Kind::cluster_role_binding,
+                                   tree);
+    };
+    switch (kind) {
+      case Kind::cluster_role: cluster_roles.add(key, object, role); break;
+      case Kind::role: roles.add(key, object, role); break;
+      case Kind::cluster_role_binding: cluster_bindings.add(key, object, binding); break;
+      case Kind::role_binding: bindings.add(key, object, binding); break;
+    }
+  });
+  index->cluster_roles_ = cluster_roles.take();
+  index->roles_ = roles.take();
+  index->cluster_bindings_ = cluster_bindings.take();
+  index->bindings_ = bindings.take();
   std::size_t subjects = 0;
   for (const auto& one : index->cluster_bindings_) subjects += one->subjects.size();
   for (const auto& one : index->bindings_) subjects += one->subjects.size();

@@ -26,12 +26,11 @@ class FakeRoles final : public auth::RoleSource {
     ++version_;
   }
   std::uint64_t version() const override { return version_; }
-  void scan(Kind kind, base::UniqueFunction<void(std::string_view, const api::StoredObject&)> visit)
-      const override {
+  void scan(Visit visit) const override {
     ++scans;
-    auto found = objects_.find(kind);
-    if (found == objects_.end()) return;
-    for (const auto& [key, object] : found->second) visit(key, object);
+    for (const auto& [kind, objects] : objects_) {
+      for (const auto& [key, object] : objects) visit(kind, key, object);
+    }
   }
   mutable int scans = 0;
 

@@ -292,10 +292,9 @@ class SharedRoles final : public auth::RoleSource {
     std::lock_guard lock(mutex_);
     return roles_.version();
   }
-  void scan(Kind kind, base::UniqueFunction<void(std::string_view, const api::StoredObject&)> visit)
-      const override {
+  void scan(Visit visit) const override {
     std::lock_guard lock(mutex_);
-    roles_.scan(kind, std::move(visit));
+    roles_.scan(std::move(visit));
   }
 
  private:
