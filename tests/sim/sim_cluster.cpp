@@ -65,6 +65,15 @@ void SimCluster::start_server() {
   connect_all();
 }
 
+bool SimCluster::may_list_pods(std::string user) {
+  auto visitor =
+      server_->loopback_client({std::move(user), {}, {std::string(auth::kAuthenticatedGroup)}, {}});
+  client::ListOptions options;
+  options.namespace_name = "default";
+  auto listing = visitor->list(client::resources::pods, options);
+  return loop_.run(std::move(listing)).is_ok();
+}
+
 void SimCluster::connect_all() {
   admin_->connect(server_->loopback_client(auth::admin_user()));
   controllers_client_->connect(

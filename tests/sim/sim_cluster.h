@@ -42,6 +42,8 @@ class SimCluster {
   void heal();
   void advance(base::Duration time) { loop_.advance(time); }
   std::vector<codec::Json> list(client::Resource resource);
+  // Whether this user, who is in no group but the authenticated, may list pods of "default" now.
+  bool may_list_pods(std::string user);
 
  private:
   void start_server();

@@ -96,6 +96,23 @@ void act_on_namespace(SimCluster& cluster) {
   (void)cluster.loop().run(std::move(filling));
 }
 
+constexpr std::string_view kVisitor = "visitor";
+
+// Lets a visitor look at pods, or no longer.
+void act_on_binding(SimCluster& cluster) {
+  if (cluster.random().below(2) == 0) {
+    return remove(cluster, resources::role_bindings, std::string(kVisitor), "");
+  }
+  Json object =
+      Json::object({{"apiVersion", "rbac.authorization.k8s.io/v1"}, {"kind", "RoleBinding"}});
+  object["metadata"].set("name", kVisitor);
+  object["metadata"].set("namespace", "default");
+  object.set("roleRef",
+             Json::object({{"kind", "ClusterRole"}, {"name", "system:aggregate-to-view"}}));
+  object.set("subjects", Json::array({Json::object({{"kind", "User"}, {"name", kVisitor}})}));
+  create(cluster, resources::role_bindings, std::move(object));
+}
+
 void delete_some_pod(SimCluster& cluster) {
   auto pods = cluster.list(resources::pods);
   if (pods.empty()) return;
@@ -109,7 +126,8 @@ void delete_some_pod(SimCluster& cluster) {
 void act(SimCluster& cluster) {
   base::Random& random = cluster.random();
   std::string name = name_of_deployment(cluster);
-  switch (random.below(9)) {
+  switch (random.below(10)) {
+    case 9: return act_on_binding(cluster);
     case 8: return act_on_namespace(cluster);
     case 0:
     case 1: return create(cluster, resources::deployments, deployment(random, name));
@@ -288,6 +306,11 @@ std::string find_violation(SimCluster& cluster) {
     milli_cpu[node] += base::parse_int(cpu.substr(0, cpu.size() - 1)).value_or(0);
     if (milli_cpu[node] > 4000) return base::concat(node, " is overfull");
   }
+  bool bound = false;
+  for (const Json& binding : cluster.list(resources::role_bindings))
+    bound = bound || api::name_of(binding) == kVisitor;
+  if (cluster.may_list_pods(std::string(kVisitor)) != bound)
+    return base::concat("the visitor's rights are not those of ", bound ? "a" : "no", " binding");
   return {};
 }
 
