@@ -40,6 +40,9 @@ inline constexpr base::Duration kBookmarkIntervalMin = std::chrono::seconds(60);
 inline constexpr std::size_t kSharedEventsMax = 32;
 inline constexpr std::size_t kSharedEventBytesMax = 256u << 10;
 
+// From as many groups or extras on, a constrained impersonation asks first for all of them ("*").
+inline constexpr std::size_t kImpersonatedAtOnce = 4;
+
 // Connections of one `kubectl port-forward` at a time.
 inline constexpr std::size_t kForwardedConnectionsMax = 256;
 

@@ -112,9 +112,9 @@ def escalation(host):
 def impersonation(host):
     smith = token_kubectl(host, "smith")
     check(smith("get", "pods", "-n", NAMESPACE, "--as=admin", "--as-group=system:masters"), 1,
-          r'users "admin" is forbidden: User "system:serviceaccount:rbac:smith" cannot impersonate resource "users" in API group "" at the cluster scope', "users")
+          r'pods is forbidden: User "system:serviceaccount:rbac:smith" cannot impersonate-on:user-info:list resource "pods"', "users")
     check(smith("get", "pods", "-n", NAMESPACE, f"--as=system:serviceaccount:{NAMESPACE}:robot"), 0, r"No resources found", "accounts of its namespace")
-    check(smith("get", "pods", "-n", "default", "--as=system:serviceaccount:default:default"), 1, r'cannot impersonate resource "serviceaccounts"', "accounts elsewhere")
+    check(smith("get", "pods", "-n", "default", "--as=system:serviceaccount:default:default"), 1, r'cannot impersonate-on:serviceaccount:list resource "pods"', "accounts elsewhere")
 
 
 def role_reference(host):

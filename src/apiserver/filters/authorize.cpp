@@ -4,9 +4,6 @@
 
 namespace skiff::apiserver {
 
-namespace {
-
-// Views into the context.
 auth::Attributes authorizer_attributes(const RequestContext& context) {
   const auto& info = context.info;
   auth::Attributes a;
@@ -24,34 +21,35 @@ auth::Attributes authorizer_attributes(const RequestContext& context) {
   return a;
 }
 
-}  // namespace
-
-api::Outcome<> authorize_also(const RequestContext& context, std::string_view verb) {
-  const auto& info = context.info;
-  if (info.verb == verb) return api::Done{};
-  auto a = authorizer_attributes(context);
-  a.verb = verb;
-  auto decision = context.services.authorizer->authorize(a);
-  if (decision.verdict == auth::Decision::Verdict::allow) return api::Done{};
-  return api::forbidden_error(info.group, info.resource, info.name,
-                              auth::forbidden_detail(a, decision.reason));
-}
-
-api::Outcome<> filter_authorize(RequestContext& context) {
-  const auto& info = context.info;
-  auto a = authorizer_attributes(context);
-  auto decision = context.services.authorizer->authorize(a);
-  if (decision.verdict == auth::Decision::Verdict::allow) return api::Done{};
-  if (context.user.name == auth::kAnonymousUser) return api::unauthorized_error();
-  auto detail = auth::forbidden_detail(a, decision.reason);
-  if (info.is_resource) {
-    return api::forbidden_error(info.group, info.resource, info.name, detail);
-  }
+api::ApiError not_allowed(const auth::Attributes& a, std::string_view reason) {
+  auto detail = auth::forbidden_detail(a, reason);
+  if (a.is_resource) return api::forbidden_error(a.group, a.resource, a.name, detail);
   api::ApiError error;
   error.code = 403;
   error.reason = api::Reason::forbidden;
   error.message = base::concat("forbidden: ", detail);
   return error;
+}
+
+api::Outcome<> check_allowed(const RequestContext& context, const auth::Attributes& a) {
+  auto decision = context.services.authorizer->authorize(a);
+  if (decision.verdict == auth::Decision::Verdict::allow) return api::Done{};
+  return not_allowed(a, decision.reason);
+}
+
+api::Outcome<> authorize_also(const RequestContext& context, std::string_view verb) {
+  if (context.info.verb == verb) return api::Done{};
+  auto a = authorizer_attributes(context);
+  a.verb = verb;
+  return check_allowed(context, a);
+}
+
+api::Outcome<> filter_authorize(RequestContext& context) {
+  auto allowed = check_allowed(context, authorizer_attributes(context));
+  if (!allowed.is_ok() && context.user.name == auth::kAnonymousUser) {
+    return api::unauthorized_error();
+  }
+  return allowed;
 }
 
 }  // namespace skiff::apiserver

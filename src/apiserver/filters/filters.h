@@ -15,6 +15,12 @@ api::Outcome<> filter_authenticate(RequestContext& context);
 api::Outcome<> filter_impersonate(RequestContext& context);
 // Errors: 403; 401 for nobody in particular.
 api::Outcome<> filter_authorize(RequestContext& context);
+// What the request is, for the authorizer; views into the context.
+auth::Attributes authorizer_attributes(const RequestContext& context);
+// 403 in upstream's words.
+api::ApiError not_allowed(const auth::Attributes& attributes, std::string_view reason);
+// Errors: 403.
+api::Outcome<> check_allowed(const RequestContext& context, const auth::Attributes& attributes);
 // Whether the request would also be allowed with another verb, because it does what that verb says:
 // a PUT that creates, a GET that starts a process. Errors: 403.
 api::Outcome<> authorize_also(const RequestContext& context, std::string_view verb);

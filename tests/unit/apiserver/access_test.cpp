@@ -50,7 +50,7 @@ TEST_CASE("only masters act as others, and then with the others' rights") {
   climb.headers.set("Impersonate-Group", "system:masters");
   auto refused = api.send(std::move(climb));
   CHECK(refused.status == 403);
-  CHECK(refused.message().find("User \"joe\" cannot impersonate resource \"users\"") !=
+  CHECK(refused.message().find("User \"joe\" cannot impersonate-on:user-info:list resource") !=
         std::string::npos);
 }
 

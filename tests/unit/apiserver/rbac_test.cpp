@@ -197,15 +197,100 @@ TEST_CASE("impersonation is allowed part by part") {
   REQUIRE(robot.status == 201);
   CHECK(codec::write_json(robot.json()["status"]["userInfo"]["groups"]) ==
         R"(["system:serviceaccounts","system:serviceaccounts:default","system:authenticated"])");
+  // The sentence is of the first way that was tried.
   auto refused = who({{"Impersonate-User", "admin"}});
   CHECK(refused.message() ==
-        "users \"admin\" is forbidden: User \"jane\" cannot impersonate resource \"users\" in API "
-        "group \"\" at the cluster scope");
+        "selfsubjectreviews.authentication.k8s.io is forbidden: User \"jane\" cannot "
+        "impersonate-on:user-info:create resource \"selfsubjectreviews\" in API group "
+        "\"authentication.k8s.io\" at the cluster scope");
   CHECK(who({{"Impersonate-User", "joe"}, {"Impersonate-Group", "system:masters"}}).status == 403);
-  auto extra = who({{"Impersonate-User", "joe"}, {"Impersonate-Extra-Scopes", "all"}});
-  CHECK(extra.message() ==
-        "userextras.authentication.k8s.io \"all\" is forbidden: User \"jane\" cannot impersonate "
-        "resource \"userextras/scopes\" in API group \"authentication.k8s.io\" at the cluster "
-        "scope");
+  CHECK(who({{"Impersonate-User", "joe"}, {"Impersonate-Extra-Scopes", "all"}}).status == 403);
   CHECK(who({{"Impersonate-User", "joe"}, {"Impersonate-Uid", "1"}}).status == 403);
+}
+
+TEST_CASE("constrained impersonation is for named users and named requests") {
+  ApiFixture api;
+  REQUIRE(api.call("POST", kRbac + "/clusterroles",
+                   R"({"metadata":{"name":"deputy"},"rules":[
+      {"apiGroups":["authentication.k8s.io"],"resources":["users"],"resourceNames":["joe"],
+       "verbs":["impersonate:user-info"]},
+      {"apiGroups":["authentication.k8s.io"],"resources":["groups"],
+       "verbs":["impersonate:user-info"]},
+      {"apiGroups":["authentication.k8s.io"],"resources":["nodes"],"resourceNames":["n1"],
+       "verbs":["impersonate:arbitrary-node"]},
+      {"apiGroups":["authentication.k8s.io"],"resources":["selfsubjectreviews"],
+       "verbs":["impersonate-on:user-info:create","impersonate-on:arbitrary-node:create"]}]})")
+              .status == 201);
+  REQUIRE(api.call("POST", kRbac + "/clusterrolebindings",
+                   binding("deputy", "ClusterRole", "deputy", "jane"))
+              .status == 201);
+  become(api, "jane");
+  auto act = [&](std::string method, std::string target,
+                 std::vector<std::pair<std::string, std::string>> headers) {
+    auto request = api.request(method, target, method == "POST" ? "{}" : "");
+    for (auto& [name, value] : headers) request.headers.add(std::move(name), std::move(value));
+    return api.send(std::move(request));
+  };
+  const std::string self = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
+  auto joe = act("POST", self, {{"Impersonate-User", "joe"}, {"Impersonate-Group", "dev"}});
+  REQUIRE(joe.status == 201);
+  CHECK(joe.json()["status"]["userInfo"]["username"].as_string() == "joe");
+  auto node = act("POST", self, {{"Impersonate-User", "system:node:n1"}});
+  REQUIRE(node.status == 201);
+  CHECK(codec::write_json(node.json()["status"]["userInfo"]["groups"]) ==
+        R"(["system:nodes","system:authenticated"])");
+  CHECK(act("POST", self, {{"Impersonate-User", "system:node:n2"}}).status == 403);
+  CHECK(act("POST", self, {{"Impersonate-User", "jim"}}).message() ==
+        "users.authentication.k8s.io \"jim\" is forbidden: User \"jane\" cannot "
+        "impersonate:user-info resource \"users\" in API group \"authentication.k8s.io\" at the "
+        "cluster scope");
+  auto pods = act("GET", kPods, {{"Impersonate-User", "joe"}});
+  CHECK(pods.message() ==
+        "pods is forbidden: User \"jane\" cannot impersonate-on:user-info:list resource \"pods\" "
+        "in API group \"\" in the namespace \"default\"");
+  auto master =
+      act("POST", self, {{"Impersonate-User", "joe"}, {"Impersonate-Group", "system:masters"}});
+  CHECK(master.status == 403);
+  CHECK(master.message().find("impersonating the system:masters group is not allowed") !=
+        std::string::npos);
+  CHECK(act("GET", "/version", {{"Impersonate-User", "joe"}}).message() ==
+        "forbidden: User \"jane\" cannot impersonate-on:user-info:get path \"/version\"");
+}
+
+TEST_CASE("an account acts as the node that it runs on, if it may") {
+  ApiFixture api;
+  REQUIRE(api.call("POST", kRbac + "/clusterroles",
+                   R"({"metadata":{"name":"agent"},"rules":[
+      {"apiGroups":["authentication.k8s.io"],"resources":["nodes"],
+       "verbs":["impersonate:associated-node"]},
+      {"apiGroups":[""],"resources":["services"],
+       "verbs":["impersonate-on:associated-node:list"]}]})")
+              .status == 201);
+  REQUIRE(api.call("POST", kRbac + "/clusterrolebindings",
+                   R"({"metadata":{"name":"agent"},"roleRef":{"kind":"ClusterRole","name":"agent"},
+                       "subjects":[{"kind":"ServiceAccount","name":"a","namespace":"default"}]})")
+              .status == 201);
+  const std::string accounts = "/api/v1/namespaces/default/serviceaccounts";
+  REQUIRE(api.call("POST", accounts, R"({"metadata":{"name":"a"}})").status == 201);
+  REQUIRE(api.call("POST", kPods,
+                   R"({"metadata":{"name":"p"},"spec":{"nodeName":"n1","serviceAccountName":"a",
+                       "containers":[{"name":"c","image":"i"}]}})")
+              .status == 201);
+  auto token = [&](const std::string& spec) {
+    auto made = api.call("POST", accounts + "/a/token", "{\"spec\":" + spec + "}");
+    REQUIRE(made.status == 201);
+    return std::string(made.json()["status"]["token"].as_string());
+  };
+  auto act = [&](const std::string& bearer, const std::string& node) {
+    http::Request request;
+    request.method = "GET";
+    request.target = "/api/v1/services";
+    request.headers.set("Authorization", "Bearer " + bearer);
+    request.headers.set("Impersonate-User", "system:node:" + node);
+    return api.send(std::move(request)).status;
+  };
+  const auto bound = token(R"({"boundObjectRef":{"kind":"Pod","apiVersion":"v1","name":"p"}})");
+  CHECK(act(bound, "n1") == 200);
+  CHECK(act(bound, "n2") == 403);
+  CHECK(act(token("{}"), "n1") == 403);
 }
