@@ -44,6 +44,8 @@ class UpgradedSession : public ChannelSession, public UpgradedProtocol {
  public:
   // Says goodbye to the peer, once: by close(), or when the session's task is over.
   virtual void finish() = 0;
+  // The inbox takes more; when not, resume_input() says when it does.
+  virtual bool has_room() const = 0;
 };
 
 // An inbox for the reader, waiting for the writers. Loop-only.
@@ -59,6 +61,7 @@ class SessionBase : public UpgradedSession {
   void on_sent() override { wake_all(); }
   void on_end() override;
   void close() override;
+  bool has_room() const override { return !inbox_is_full(); }
 
  protected:
   // Puts a frame on the wire. not_found: the channel is not open yet, wait and try again;
@@ -99,6 +102,10 @@ std::unique_ptr<UpgradedSession> make_spdy_session(std::unique_ptr<SessionTransp
 std::unique_ptr<UpgradedSession> make_tunnel_session(std::unique_ptr<SessionTransport> transport,
                                                      std::string protocol,
                                                      StreamTypes stream_types);
+
+// Frames of an extended CONNECT over HTTP/2.
+std::unique_ptr<UpgradedSession> make_framed_session(std::unique_ptr<SessionTransport> transport,
+                                                     std::string protocol);
 
 // What to answer to a request for an upgrade.
 struct Handshake {

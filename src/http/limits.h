@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 
 namespace skiff::http {
 
@@ -70,6 +71,35 @@ inline constexpr std::size_t kSessionInboxBytesMax = 256 * 1024;
 inline constexpr std::size_t kSessionInboxFramesMax = 4096;
 // A write to a channel waits this long for the client to open the channel's stream.
 inline constexpr std::chrono::seconds kStreamOpenTimeout{30};
+
+// HTTP/2. A client library keeps every watch on one connection, and ordinary requests between them.
+inline constexpr std::uint32_t kHttp2StreamsMax = 1024;
+// Handlers that still run for streams of one connection that are gone: a client that opens and
+// resets streams must not queue work without end.
+inline constexpr std::size_t kHttp2HandlersMax = 400;
+inline constexpr std::uint32_t kHttp2HeaderTableBytes = 4096;
+// What one stream may send before its reader takes it, and all streams of a connection before the
+// engine sees it.
+inline constexpr std::uint32_t kHttp2StreamWindowBytes = 256 * 1024;
+inline constexpr std::uint32_t kHttp2ConnectionWindowBytes = 1024 * 1024;
+static_assert(kHttp2StreamWindowBytes <= kHttp2ConnectionWindowBytes);
+// What waits for the socket before streams are asked for more, and for one stream before its writer
+// waits.
+inline constexpr std::size_t kHttp2OutputBytesMax = kWriteSliceBytes;
+inline constexpr std::size_t kHttp2OutboxBytesMax = 64 * 1024;
+// Answers to PING and SETTINGS that wait for a peer that does not read.
+inline constexpr std::size_t kHttp2AnswersQueuedMax = 256;
+inline constexpr std::uint64_t kHttp2ResetsBurst = 1000;
+inline constexpr std::uint64_t kHttp2ResetsPerSecond = 33;
+// Streams are open and nothing has come for so long: is the peer still there?
+inline constexpr std::chrono::seconds kHttp2PingAfter{60};
+inline constexpr std::chrono::seconds kHttp2PingTimeout{20};
+static_assert(kHttp2PingAfter < kIdleTimeout);
+// How often requests that arrive or run are looked at, while there are any.
+inline constexpr std::chrono::seconds kHttp2CheckInterval{5};
+static_assert(kHttp2CheckInterval < kHeadTimeout);
+// Data of one frame of a session: an object and what stands around it.
+inline constexpr std::size_t kFramedDataBytesMax = 4u << 20;
 
 // The client on the loop.
 inline constexpr std::size_t kResponseHeadBytesMax = 64 * 1024;

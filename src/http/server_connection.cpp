@@ -27,9 +27,13 @@ base::Status ServerConnection::start(base::UniqueFd fd, std::unique_ptr<TlsSessi
 }
 
 void ServerConnection::on_established() {
-  if (pipe_->tls() != nullptr) pipe_->tls()->describe_peer(peer_);
   state_ = State::head;
   state_since_ = now();
+  if (pipe_->tls() == nullptr) return;
+  pipe_->tls()->describe_peer(peer_);
+  if (!pipe_->tls()->is_http2()) return;
+  state_ = State::http2;
+  http2_ = std::make_unique<Http2Server>(*this);
 }
 
 void ServerConnection::on_input() { process_input(); }
@@ -42,6 +46,10 @@ void ServerConnection::process_input() {
       case State::body: go_on = read_body(); break;
       case State::upgraded:
         feed_upgraded();
+        go_on = false;
+        break;
+      case State::http2:
+        if (!pipe_->input().empty()) http2_->on_input();
         go_on = false;
         break;
       default: go_on = false;
@@ -351,6 +359,7 @@ void ServerConnection::flush() {
 }
 
 void ServerConnection::on_sent() {
+  if (state_ == State::http2) http2_->on_sent();
   if (sent_ && pipe_->queued_bytes() < kOutputQueueBytesMax) sent_->notify();
   if (upgraded_) {
     auto protocol = upgraded_;
@@ -378,6 +387,7 @@ void ServerConnection::on_end_of_input() {
       }
       cancel_.cancel();
       break;
+    case State::http2: pipe_->close(base::unavailable("the client has closed")); break;
     default: cancel_.cancel();
   }
 }
@@ -390,6 +400,7 @@ void ServerConnection::on_closed(base::Status) {
   timer_ = 0;
   auto keep = shared_from_this();
   core_->remove(*this, client_);
+  if (http2_) http2_->close();
   if (was_upgraded && upgraded_) {
     auto protocol = upgraded_;
     protocol->on_end();
@@ -404,6 +415,7 @@ void ServerConnection::on_stop() {
     case State::body: begin_closing(); break;
     case State::streaming:
     case State::upgraded: cancel_.cancel(); break;
+    case State::http2: http2_->on_stop(); break;
     default: break;
   }
 }
@@ -417,6 +429,7 @@ void ServerConnection::close_now(base::Status why) {
 }
 
 bool ServerConnection::is_quiet() const {
+  if (state_ == State::http2) return http2_->is_quiet() && pipe_->queued_bytes() == 0;
   return state_ == State::closed || (state_ == State::closing && pipe_->queued_bytes() == 0);
 }
 
@@ -439,6 +452,7 @@ std::optional<base::MonotonicTime> ServerConnection::deadline() const {
     case State::closing:
       if (pipe_->queued_bytes() == 0) due = state_since_ + kLingerTimeout;
       break;
+    case State::http2: due = http2_->deadline(); break;
     default: break;
   }
   if (pipe_->queued_bytes() > 0) {
@@ -490,6 +504,10 @@ void ServerConnection::on_timer() {
       begin_closing();
       return;
     case State::body: refuse({408, "the request body took too long"}); return;
+    case State::http2:
+      http2_->on_deadline();
+      if (pipe_->is_open()) arm_timer();
+      return;
     case State::handshake: core_->count_rejected(); [[fallthrough]];
     default: close_now(base::Status(base::Code::deadline_exceeded, "timed out"));
   }

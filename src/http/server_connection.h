@@ -6,6 +6,7 @@
 
 #include "http/channel_session.h"
 #include "http/framer.h"
+#include "http/http2_server.h"
 #include "http/server_core.h"
 #include "http/socket_pipe.h"
 
@@ -22,7 +23,9 @@ namespace skiff::http {
 //                   handling -> streaming -> head
 //                   handling -> upgraded -> closing
 //   any -> closing (the last bytes go out) -> closed
+//   handshake -> http2 -> closing               when ALPN says so; streams are requests then
 class ServerConnection final : public PipeOwner,
+                               public Answerable,
                                public std::enable_shared_from_this<ServerConnection> {
  public:
   ServerConnection(std::shared_ptr<ServerCore> core, std::string client, Peer peer)
@@ -31,7 +34,7 @@ class ServerConnection final : public PipeOwner,
 
   base::Status start(base::UniqueFd fd, std::unique_ptr<TlsSession> tls);
   void flush();
-  void on_response(Response response);
+  void on_response(Response response) override;
   // The server stops: end what has no answer under way.
   void on_stop();
   void close_now(base::Status why);
@@ -50,6 +53,13 @@ class ServerConnection final : public PipeOwner,
   void send_soon();
   void resume_input();
   base::Timers& timers() { return core_->loop(); }
+  // For HTTP/2.
+  ServerCore& core() { return *core_; }
+  const Peer& peer() const { return peer_; }
+  base::MonotonicTime now() const { return core_->loop().clock().monotonic(); }
+  // What is queued goes out, then the connection ends.
+  void begin_closing();
+  void arm_timer();
 
   std::shared_ptr<void> keep_alive() override { return shared_from_this(); }
   void on_established() override;
@@ -66,6 +76,7 @@ class ServerConnection final : public PipeOwner,
     handling,
     streaming,
     upgraded,
+    http2,
     closing,
     closed
   };
@@ -89,15 +100,12 @@ class ServerConnection final : public PipeOwner,
   void on_session_end();
   void refuse(FramingError error);
   void send_refusal(int status, std::string_view content_type, std::string_view body);
-  void begin_closing();
   bool keeps_alive() const;
   void release_body();
 
   // The moment after which the state has lasted too long; nullopt = never.
   std::optional<base::MonotonicTime> deadline() const;
-  void arm_timer();
   void on_timer();
-  base::MonotonicTime now() const { return core_->loop().clock().monotonic(); }
 
   std::shared_ptr<ServerCore> core_;
   const std::string client_;
@@ -129,6 +137,7 @@ class ServerConnection final : public PipeOwner,
   base::CancelSource cancel_;
   std::unique_ptr<base::Notifier> sent_;
   std::shared_ptr<UpgradedSession> upgraded_;
+  std::unique_ptr<Http2Server> http2_;
 };
 
 }  // namespace skiff::http

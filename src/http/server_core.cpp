@@ -59,9 +59,9 @@ void ServerCore::note_change() {
   if (stopping_) changed_.notify();
 }
 
-void ServerCore::dispatch(std::shared_ptr<ServerConnection> connection, Request request) {
+void ServerCore::dispatch(std::shared_ptr<Answerable> asker, Request request) {
   ++running_handlers_;
-  batch_.push_back(Pending{std::move(connection), std::move(request)});
+  batch_.push_back(Pending{std::move(asker), std::move(request)});
 }
 
 void ServerCore::flush_later(std::shared_ptr<ServerConnection> connection) {
@@ -118,16 +118,16 @@ Detached ServerCore::run_request(std::shared_ptr<ServerCore> core, Pending pendi
     response = co_await task;
   }
   auto& loop = core->loop_;
-  auto connection = std::move(pending.connection);
-  loop.post([core = std::move(core), connection = std::move(connection),
-             response = std::move(response)]() mutable {
-    core->on_answer(connection, std::move(response));
-  });
+  auto asker = std::move(pending.asker);
+  loop.post(
+      [core = std::move(core), asker = std::move(asker), response = std::move(response)]() mutable {
+        core->on_answer(asker, std::move(response));
+      });
 }
 
-void ServerCore::on_answer(const std::shared_ptr<ServerConnection>& connection, Response response) {
+void ServerCore::on_answer(const std::shared_ptr<Answerable>& asker, Response response) {
   --running_handlers_;
-  connection->on_response(std::move(response));
+  asker->on_response(std::move(response));
   note_change();
 }
 

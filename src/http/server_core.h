@@ -17,6 +17,13 @@ namespace skiff::http {
 
 class ServerConnection;
 
+// What waits for the answer to a request. Loop-only.
+class Answerable {
+ public:
+  virtual ~Answerable() = default;
+  virtual void on_response(Response response) = 0;
+};
+
 // Loop-only, except counters.
 class ServerCore : public std::enable_shared_from_this<ServerCore> {
  public:
@@ -34,7 +41,7 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
   void add(base::UniqueFd fd, std::string client, std::string address);
   void remove(ServerConnection& connection, const std::string& client);
   // Hands a request to a worker at the end of this turn.
-  void dispatch(std::shared_ptr<ServerConnection> connection, Request request);
+  void dispatch(std::shared_ptr<Answerable> asker, Request request);
   // Flushes the connection at the end of this turn, or a later one.
   void flush_later(std::shared_ptr<ServerConnection> connection);
   // Of the current second.
@@ -55,7 +62,7 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
 
  private:
   struct Pending {
-    std::shared_ptr<ServerConnection> connection;
+    std::shared_ptr<Answerable> asker;
     Request request;
   };
   static Detached run_request(std::shared_ptr<ServerCore> core, Pending pending);
@@ -63,7 +70,7 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
                                            bool handlers_only);
   void end_turn();
   void hand_over();
-  void on_answer(const std::shared_ptr<ServerConnection>& connection, Response response);
+  void on_answer(const std::shared_ptr<Answerable>& asker, Response response);
   bool is_quiet(bool handlers_only) const;
 
   loop::Loop& loop_;

@@ -95,31 +95,40 @@ std::shared_ptr<SSL_CTX> make_base_context(const SSL_METHOD* method) {
   return context;
 }
 
-// "http/1.1" where the client offers it; otherwise ALPN is not answered, as Go's servers do.
+bool is_offered(const unsigned char* offered, unsigned size, std::string_view protocol) {
+  for (unsigned i = 0; i < size && i + 1u + offered[i] <= size; i += 1u + offered[i]) {
+    std::string_view one(reinterpret_cast<const char*>(offered + i + 1), offered[i]);
+    if (one == protocol) return true;
+  }
+  return false;
+}
+
+constexpr std::string_view kHttp2 = "h2", kHttp1 = "http/1.1";
+
+// `argument` is not null when HTTP/2 may be chosen.
 int select_protocol(SSL*, const unsigned char** out, unsigned char* out_size,
-                    const unsigned char* offered, unsigned offered_size, void*) {
-  static constexpr std::string_view kHttp = "http/1.1";
-  for (unsigned i = 0; i < offered_size; i += 1u + offered[i]) {
-    if (i + 1u + offered[i] > offered_size) break;
-    if (offered[i] != kHttp.size() || std::memcmp(offered + i + 1, kHttp.data(), kHttp.size()) != 0)
-      continue;
-    *out = offered + i + 1;
-    *out_size = static_cast<unsigned char>(kHttp.size());
+                    const unsigned char* offered, unsigned offered_size, void* argument) {
+  for (auto protocol : {kHttp2, kHttp1}) {
+    if (protocol == kHttp2 && argument == nullptr) continue;
+    if (!is_offered(offered, offered_size, protocol)) continue;
+    *out = reinterpret_cast<const unsigned char*>(protocol.data());
+    *out_size = static_cast<unsigned char>(protocol.size());
     return SSL_TLSEXT_ERR_OK;
   }
   return SSL_TLSEXT_ERR_NOACK;
 }
 
-base::Result<std::shared_ptr<SSL_CTX>> make_server_ctx(const TlsServerOptions& options) {
+base::Result<std::shared_ptr<SSL_CTX>> make_server_ctx(const TlsParts& parts, bool offers_http2) {
   auto context = make_base_context(TLS_server_method());
   if (!context) return tls_error(base::Code::internal, "make a TLS context");
   SSL_CTX* raw = context.get();
   SSL_CTX_set_options(raw, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
   SSL_CTX_set_num_tickets(raw, 0);
-  SSL_CTX_set_alpn_select_cb(raw, select_protocol, nullptr);
-  SKIFF_RETURN_IF_ERROR(use_identity(raw, options.certificate_pem, options.key_pem));
-  if (!options.client_ca_pem.empty()) {
-    SKIFF_RETURN_IF_ERROR(trust(raw, options.client_ca_pem, true));
+  static int allowed;
+  SSL_CTX_set_alpn_select_cb(raw, select_protocol, offers_http2 ? &allowed : nullptr);
+  SKIFF_RETURN_IF_ERROR(use_identity(raw, parts.certificate_pem, parts.key_pem));
+  if (!parts.ca_pem.empty()) {
+    SKIFF_RETURN_IF_ERROR(trust(raw, parts.ca_pem, true));
     // A certificate that does not verify gives no identity; the request then fails
     // authentication with an answer that the client can show.
     SSL_CTX_set_verify(raw, SSL_VERIFY_PEER, &TlsSession::on_verify);
@@ -127,22 +136,22 @@ base::Result<std::shared_ptr<SSL_CTX>> make_server_ctx(const TlsServerOptions& o
   return context;
 }
 
-base::Result<std::shared_ptr<SSL_CTX>> make_client_ctx(const TlsClientOptions& options) {
+base::Result<std::shared_ptr<SSL_CTX>> make_client_ctx(const TlsParts& parts, bool insecure) {
   auto context = make_base_context(TLS_client_method());
   if (!context) return tls_error(base::Code::internal, "make a TLS context");
   SSL_CTX* raw = context.get();
   static constexpr unsigned char kAlpn[] = "\x08http/1.1";
   SSL_CTX_set_alpn_protos(raw, kAlpn, sizeof kAlpn - 1);
-  if (!options.insecure) {
+  if (!insecure) {
     SSL_CTX_set_verify(raw, SSL_VERIFY_PEER, nullptr);
-    if (!options.ca_pem.empty()) {
-      SKIFF_RETURN_IF_ERROR(trust(raw, options.ca_pem, false));
+    if (!parts.ca_pem.empty()) {
+      SKIFF_RETURN_IF_ERROR(trust(raw, parts.ca_pem, false));
     } else if (SSL_CTX_set_default_verify_paths(raw) != 1) {
       return tls_error(base::Code::unavailable, "load the system's CA certificates");
     }
   }
-  if (!options.certificate_pem.empty())
-    SKIFF_RETURN_IF_ERROR(use_identity(raw, options.certificate_pem, options.key_pem));
+  if (!parts.certificate_pem.empty())
+    SKIFF_RETURN_IF_ERROR(use_identity(raw, parts.certificate_pem, parts.key_pem));
   return context;
 }
 
@@ -155,36 +164,56 @@ base::Status tls_error(base::Code code, std::string_view what) {
   return {code, base::concat(what, ": ", reason != nullptr ? reason : "no reason given")};
 }
 
-base::Status OpensslContext::replace_identity(std::string certificate_pem, std::string key_pem) {
-  SKIFF_ASSIGN_OR_RETURN(auto context, rebuild_(certificate_pem, key_pem));
+base::Result<std::shared_ptr<TlsContext>> OpensslContext::make(TlsParts parts, VerificationTime now,
+                                                               Build build) {
+  std::shared_ptr<OpensslContext> made(
+      new OpensslContext(std::move(parts), std::move(now), std::move(build)));
+  SKIFF_RETURN_IF_ERROR(made->rebuild(made->parts_));
+  return std::shared_ptr<TlsContext>(std::move(made));
+}
+
+base::Status OpensslContext::rebuild(const TlsParts& parts) {
+  SKIFF_ASSIGN_OR_RETURN(auto context, build_(parts));
   std::lock_guard lock(mutex_);
+  parts_ = parts;
   context_ = std::move(context);
   return base::Status::ok();
 }
 
+base::Status OpensslContext::replace_identity(std::string certificate_pem, std::string key_pem) {
+  TlsParts parts;
+  {
+    std::lock_guard lock(mutex_);
+    parts = parts_;
+  }
+  parts.certificate_pem = std::move(certificate_pem);
+  parts.key_pem = std::move(key_pem);
+  return rebuild(parts);
+}
+
+base::Status OpensslContext::replace_trust(std::string ca_pem) {
+  if (ca_pem.empty()) return base::invalid_argument("the CA bundle holds no certificate");
+  TlsParts parts;
+  {
+    std::lock_guard lock(mutex_);
+    parts = parts_;
+  }
+  parts.ca_pem = std::move(ca_pem);
+  return rebuild(parts);
+}
+
 base::Result<std::shared_ptr<TlsContext>> make_tls_server_context(const TlsServerOptions& options) {
-  SKIFF_ASSIGN_OR_RETURN(auto context, make_server_ctx(options));
-  auto rebuild = [client_ca_pem = options.client_ca_pem](const std::string& certificate_pem,
-                                                         const std::string& key_pem) {
-    return make_server_ctx({certificate_pem, key_pem, client_ca_pem});
-  };
-  return std::shared_ptr<TlsContext>(
-      std::make_shared<OpensslContext>(std::move(context), std::move(rebuild)));
+  return OpensslContext::make({options.certificate_pem, options.key_pem, options.client_ca_pem},
+                              options.now, [http2 = options.offers_http2](const TlsParts& parts) {
+                                return make_server_ctx(parts, http2);
+                              });
 }
 
 base::Result<std::shared_ptr<TlsContext>> make_tls_client_context(const TlsClientOptions& options) {
-  SKIFF_ASSIGN_OR_RETURN(auto context, make_client_ctx(options));
-  TlsClientOptions kept = options;
-  kept.certificate_pem = kept.key_pem = std::string();
-  auto rebuild = [kept = std::move(kept)](const std::string& certificate_pem,
-                                          const std::string& key_pem) {
-    TlsClientOptions renewed = kept;
-    renewed.certificate_pem = certificate_pem;
-    renewed.key_pem = key_pem;
-    return make_client_ctx(renewed);
-  };
-  return std::shared_ptr<TlsContext>(
-      std::make_shared<OpensslContext>(std::move(context), std::move(rebuild)));
+  return OpensslContext::make({options.certificate_pem, options.key_pem, options.ca_pem},
+                              options.now, [insecure = options.insecure](const TlsParts& parts) {
+                                return make_client_ctx(parts, insecure);
+                              });
 }
 
 }  // namespace skiff::http

@@ -73,7 +73,8 @@ long TlsSession::bio_control(BIO*, int command, long, void*) {
 }
 
 base::Status TlsSession::open(TlsContext& context) {
-  context_ = static_cast<OpensslContext&>(context).current();
+  auto& parts = static_cast<OpensslContext&>(context);
+  context_ = parts.current();
   ssl_ = SSL_new(context_.get());
   if (ssl_ == nullptr) return tls_error(base::Code::internal, "make a TLS session");
   BIO* bio = BIO_new(bio_method());
@@ -82,6 +83,9 @@ base::Status TlsSession::open(TlsContext& context) {
   BIO_set_init(bio, 1);
   SSL_set_bio(ssl_, bio, bio);
   SSL_set_app_data(ssl_, this);
+  if (parts.now())
+    X509_VERIFY_PARAM_set_time(SSL_get0_param(ssl_),
+                               static_cast<time_t>(parts.now()().unix_seconds()));
   return base::Status::ok();
 }
 
@@ -93,10 +97,13 @@ base::Result<std::unique_ptr<TlsSession>> TlsSession::make_server(TlsContext& co
 }
 
 base::Result<std::unique_ptr<TlsSession>> TlsSession::make_client(TlsContext& context,
-                                                                  const std::string& server_name) {
+                                                                  const std::string& server_name,
+                                                                  bool wants_http2) {
   std::unique_ptr<TlsSession> session(new TlsSession);
   SKIFF_RETURN_IF_ERROR(session->open(context));
   SSL_set_connect_state(session->ssl_);
+  static constexpr unsigned char kHttp2Only[] = "\x02h2";
+  if (wants_http2) SSL_set_alpn_protos(session->ssl_, kHttp2Only, sizeof kHttp2Only - 1);
   if (is_ip_address(server_name)) {
     X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(session->ssl_), server_name.c_str());
   } else if (!server_name.empty()) {
@@ -105,6 +112,13 @@ base::Result<std::unique_ptr<TlsSession>> TlsSession::make_client(TlsContext& co
       return tls_error(base::Code::invalid_argument, base::concat("server name ", server_name));
   }
   return session;
+}
+
+bool TlsSession::is_http2() const {
+  const unsigned char* protocol = nullptr;
+  unsigned size = 0;
+  SSL_get0_alpn_selected(ssl_, &protocol, &size);
+  return size == 2 && std::memcmp(protocol, "h2", 2) == 0;
 }
 
 TlsSession::~TlsSession() { SSL_free(ssl_); }

@@ -14,10 +14,12 @@ namespace skiff::http {
 // Loop-only.
 class TlsSession {
  public:
-  // `server_name` is the client's: for SNI and verification.
+  // `server_name` is the client's: for SNI and verification. With `wants_http2` it offers "h2"
+  // only.
   static base::Result<std::unique_ptr<TlsSession>> make_server(TlsContext& context);
   static base::Result<std::unique_ptr<TlsSession>> make_client(TlsContext& context,
-                                                               const std::string& server_name);
+                                                               const std::string& server_name,
+                                                               bool wants_http2 = false);
   ~TlsSession();
   TlsSession(const TlsSession&) = delete;
   TlsSession& operator=(const TlsSession&) = delete;
@@ -35,6 +37,8 @@ class TlsSession {
   bool is_established() const { return established_; }
   // The peer sent close_notify: no more plain bytes come.
   bool is_at_end() const { return at_end_; }
+  // ALPN has chosen HTTP/2.
+  bool is_http2() const;
   // The failed handshake was plain HTTP.
   bool saw_plain_http() const { return saw_plain_http_; }
   // Fills what a verified certificate says; nothing otherwise.

@@ -152,6 +152,7 @@ class TunnelSession final : public UpgradedSession {
     spdy_->close();
     tunnel_.messages().close(kWebSocketNormal);
   }
+  bool has_room() const override { return spdy_->has_room(); }
   void finish() override {
     spdy_->finish();
     tunnel_.messages().close(kWebSocketNormal);

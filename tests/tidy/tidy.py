@@ -27,6 +27,7 @@ OWNER = {
     "openssl/": {"pki", "http"},
     "archive.h": {"runtime"},
     "archive_entry.h": {"runtime"},
+    "nghttp2/": {"http"},
     "zstd.h": {"runtime"},
     "re2/": {"api"},
     "fmt/": {"base"},

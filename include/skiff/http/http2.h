@@ -51,7 +51,8 @@ class Http2Connection {
   virtual base::Task<base::Result<ClientResponse>> send(Http2Request request) = 0;
   virtual base::Task<base::Result<std::unique_ptr<ResponseStream>>> open(Http2Request request) = 0;
   // Errors: what the server answered instead of 2xx, as unavailable (5xx), permission_denied,
-  // unauthenticated, not_found or failed_precondition with the body's text.
+  // unauthenticated, not_found or invalid_argument with the body's text; unimplemented when it
+  // takes no sessions.
   virtual base::Task<base::Result<std::unique_ptr<ChannelSession>>> open_session(
       std::string protocol, Http2Request request) = 0;
   // Cancelled when the connection has ended, for whatever reason.
@@ -59,8 +60,8 @@ class Http2Connection {
   virtual void close() = 0;
 };
 
-// Errors: unavailable (nobody there, timeout), unauthenticated (the certificate is not trusted,
-// with OpenSSL's reason), failed_precondition (the server speaks no HTTP/2).
+// Errors: unavailable (nobody there, or a certificate that is not trusted, with the reason),
+// deadline_exceeded, unimplemented (the server speaks no HTTP/2).
 base::Task<base::Result<std::unique_ptr<Http2Connection>>> connect_http2(
     loop::Loop& loop, Http2ConnectOptions options);
 

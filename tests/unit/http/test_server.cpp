@@ -80,6 +80,7 @@ TestCa::TestCa() {
   X509* certificate = make_certificate(key, "test-ca", {});
   X509_set_issuer_name(certificate, X509_get_subject_name(certificate));
   add_extension(certificate, certificate, NID_basic_constraints, "critical,CA:TRUE");
+  add_extension(certificate, certificate, NID_subject_key_identifier, "hash");
   X509_sign(certificate, key, EVP_sha256());
   pem = certificate_text(certificate);
   key_ = std::shared_ptr<void>(key, [](void* p) { EVP_PKEY_free(static_cast<EVP_PKEY*>(p)); });
@@ -95,6 +96,7 @@ Identity TestCa::issue(const std::string& common_name,
   X509_set_issuer_name(certificate, X509_get_subject_name(ca));
   add_extension(certificate, ca, NID_subject_alt_name, "DNS:localhost,IP:127.0.0.1");
   add_extension(certificate, ca, NID_ext_key_usage, "serverAuth,clientAuth");
+  add_extension(certificate, ca, NID_authority_key_identifier, "keyid:always");
   X509_sign(certificate, static_cast<EVP_PKEY*>(key_.get()), EVP_sha256());
   Identity identity{certificate_text(certificate), key_text(key)};
   X509_free(certificate);

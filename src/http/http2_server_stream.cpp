@@ -1,0 +1,398 @@
+#include <skiff/base/strings.h>
+
+#include "http/framer.h"
+#include "http/http2_server.h"
+#include "http/limits.h"
+#include "http/response_text.h"
+#include "http/server_connection.h"
+
+#include <algorithm>
+
+namespace skiff::http {
+
+namespace {
+
+// Fields that are the connection's in HTTP/1.1 have no place here (RFC 9113, 8.2.2).
+bool is_for_connection(std::string_view name) {
+  for (std::string_view one : {"connection", "keep-alive", "proxy-connection", "transfer-encoding",
+                               "upgrade", "content-length", "date"})
+    if (one == name) return true;
+  return false;
+}
+
+// Lives in the stream's coroutine.
+class StreamWriter final : public BodyWriter {
+ public:
+  explicit StreamWriter(std::shared_ptr<Http2ServerStream> stream)
+      : stream_(std::move(stream)), cancel_(stream_->cancel_token()) {}
+  base::Task<base::Status> write(std::vector<base::SharedBytes> pieces) override {
+    return write_to(stream_, std::move(pieces));
+  }
+  base::CancelToken cancel() const override { return cancel_; }
+  void abort() override { stream_->abort(); }
+
+ private:
+  static base::Task<base::Status> write_to(std::shared_ptr<Http2ServerStream> stream,
+                                           std::vector<base::SharedBytes> pieces) {
+    bool may_write = !stream->cancel_token().is_cancelled();
+    while (may_write && stream->outbox.bytes() >= kHttp2OutboxBytesMax) {
+      auto waiting = stream->wait_sent();
+      may_write = co_await waiting;
+    }
+    if (!may_write) {
+      if (stream->is_stalled())
+        co_return base::Status(base::Code::deadline_exceeded, "the reader is too slow");
+      co_return base::cancelled("the client is gone");
+    }
+    stream->queue(pieces);
+    co_return base::Status::ok();
+  }
+
+  std::shared_ptr<Http2ServerStream> stream_;
+  base::CancelToken cancel_;
+};
+
+// Loop-only.
+class StreamTransport final : public SessionTransport {
+ public:
+  explicit StreamTransport(std::shared_ptr<Http2ServerStream> stream)
+      : stream_(std::move(stream)), cancel_(stream_->cancel_token()) {}
+  void send(std::string_view bytes) override { stream_->queue(bytes); }
+  std::size_t queued_bytes() const override { return stream_->outbox.bytes(); }
+  base::CancelToken cancel() const override { return cancel_; }
+  base::Timers& timers() override { return stream_->timers(); }
+  void resume_input() override { stream_->resume_input(); }
+
+ private:
+  std::shared_ptr<Http2ServerStream> stream_;
+  base::CancelToken cancel_;
+};
+
+}  // namespace
+
+Http2ServerStream::Http2ServerStream(std::shared_ptr<ServerConnection> connection,
+                                     Http2Server& server)
+    : connection_(std::move(connection)), server_(&server) {
+  since_ = input_since_ = sent_since_ = connection_->now();
+}
+
+base::Timers& Http2ServerStream::timers() { return connection_->timers(); }
+
+// ---- the request
+
+bool Http2ServerStream::on_header(std::string_view name, std::string_view value) {
+  if (headers_done_) return true;  // trailers are of no use here
+  if (name == ":method")
+    request_.method = value;
+  else if (name == ":path")
+    request_.target = value;
+  else if (name == ":authority")
+    authority_ = value;
+  else if (name != ":scheme") {
+    if (name == ":protocol") {
+      is_extended_connect_ = true;
+      request_protocol_ = value;
+    }
+    if (request_.headers.fields().size() >= kHeaderFieldsMax) return false;
+    request_.headers.add(std::string(name), std::string(value));
+  }
+  return true;
+}
+
+void Http2ServerStream::on_headers_end() {
+  if (headers_done_) return;
+  headers_done_ = true;
+  if (!authority_.empty() && !request_.headers.has("host"))
+    request_.headers.add("host", std::move(authority_));
+  if (request_.target.size() > kTargetBytesMax) {
+    refuse(414, "the request target is too long");
+  } else if (request_.method == "CONNECT" && !is_extended_connect_) {
+    refuse(501, "CONNECT is not served");
+  } else if (is_extended_connect_) {
+    begin_handling();
+  }
+}
+
+void Http2ServerStream::on_data(std::string_view data) {
+  if (session_) {
+    uncredited_ += data.size();
+    pending_ += data;
+    feed_session();
+    return;
+  }
+  auto& engine = server_->engine();
+  if (state_ != State::arriving) {  // refused, or a session that has not begun
+    if (is_extended_connect_) {
+      uncredited_ += data.size();
+      pending_ += data;
+    }
+    return;
+  }
+  input_since_ = connection_->now();
+  std::size_t limit = connection_->core().options().body_bytes_max;
+  if (request_.body.size() + data.size() > limit) {
+    refuse(413, "");
+    return;
+  }
+  if (!connection_->core().reserve_body(data.size())) {
+    refuse(503, "too many request bodies are arriving");
+    return;
+  }
+  body_reserved_ += data.size();
+  request_.body += data;
+  engine.consume(*this, data.size());
+}
+
+void Http2ServerStream::on_end_of_input() {
+  input_ended_ = true;
+  if (session_) {
+    auto session = session_;
+    session->on_end();
+  } else if (state_ == State::arriving) {
+    begin_handling();
+  }
+}
+
+void Http2ServerStream::release_body() {
+  connection_->core().release_body(body_reserved_);
+  body_reserved_ = 0;
+}
+
+void Http2ServerStream::begin_handling() {
+  auto& core = connection_->core();
+  core.count_request();
+  release_body();
+  state_ = State::handling;
+  since_ = connection_->now();
+  request_.peer = connection_->peer();
+  request_.cancel = cancel_.token();
+  if (auto response = core.handler().handle_inline(request_)) {
+    server_->handler_begins();
+    on_response(std::move(*response));
+    return;
+  }
+  server_->handler_begins();
+  bool is_head = request_.method == "HEAD";
+  Request request = std::move(request_);
+  request_ = Request();
+  if (is_head) request_.method = "HEAD";
+  core.dispatch(shared_from_this(), std::move(request));
+}
+
+void Http2ServerStream::refuse(int status, std::string_view reason) {
+  connection_->core().count_rejected();
+  release_body();
+  std::string().swap(request_.body);
+  Response response;
+  response.status = status;
+  if (status == 413) {
+    std::string message = base::concat("Request entity too large: limit is ",
+                                       connection_->core().options().body_bytes_max);
+    response.headers.add("content-type", "application/json");
+    response.body.emplace_back(make_status_json(413, "RequestEntityTooLarge", message));
+  } else {
+    response.headers.add("content-type", "text/plain; charset=utf-8");
+    response.body.emplace_back(base::concat(status, " ", reason_phrase(status), ": ", reason));
+  }
+  state_ = State::handling;
+  server_->handler_begins();
+  on_response(std::move(response));
+}
+
+// ---- the answer
+
+void Http2ServerStream::submit(const Response& response, std::optional<std::uint64_t> length,
+                               bool has_body) {
+  HeaderFields fields;
+  fields.reserve(response.headers.fields().size() + 3);
+  fields.emplace_back(":status", std::to_string(response.status));
+  for (const auto& [name, value] : response.headers.fields()) {
+    std::string lower = base::to_lower(name);
+    if (!is_for_connection(lower) && is_sendable_field(name, value))
+      fields.emplace_back(std::move(lower), value);
+  }
+  if (length) fields.emplace_back("content-length", std::to_string(*length));
+  fields.emplace_back("date", std::string(connection_->core().date()));
+  server_->engine().submit_response(*this, fields, has_body);
+}
+
+void Http2ServerStream::on_response(Response response) {
+  server_->handler_ends();
+  if (state_ != State::handling) return;
+  state_ = State::answering;
+  since_ = sent_since_ = connection_->now();
+  if (response.upgrade) {
+    answer_session(std::move(response));
+    server_->pump();
+    return;
+  }
+  bool may_have_body = response.status >= 200 && response.status != 204 && response.status != 304;
+  bool with_body = may_have_body && request_.method != "HEAD";
+  if (response.stream) {
+    submit(response, std::nullopt, with_body);
+    if (with_body) run_stream(shared_from_this(), std::move(response.stream));
+    server_->pump();
+    return;
+  }
+  std::uint64_t size = 0;
+  for (const auto& piece : response.body) size += piece.size();
+  with_body = with_body && size > 0;
+  if (with_body) {
+    for (auto& piece : response.body) outbox.push(std::move(piece));
+    outbox.end();
+    server_->deadline_begins();
+  }
+  submit(response, may_have_body ? std::optional(size) : std::nullopt, with_body);
+  server_->pump();
+}
+
+Detached Http2ServerStream::run_stream(std::shared_ptr<Http2ServerStream> self, StreamTask task) {
+  {
+    StreamWriter writer(self);
+    auto body = task(writer);
+    co_await body;
+  }
+  task = StreamTask();
+  if (self->state_ != State::answering) co_return;
+  self->outbox.end();
+  self->server_->engine().resume(*self);
+  self->server_->pump();
+}
+
+void Http2ServerStream::queue(const std::vector<base::SharedBytes>& pieces) {
+  if (state_ != State::answering) return;
+  if (outbox.bytes() == 0) sent_since_ = connection_->now();
+  for (const auto& piece : pieces) outbox.push(piece);
+  if (!session_) server_->deadline_begins();
+  server_->engine().resume(*this);
+  server_->pump();
+}
+
+void Http2ServerStream::queue(std::string_view bytes) { queue({base::SharedBytes(bytes)}); }
+
+void Http2ServerStream::abort() {
+  if (state_ != State::answering) return;
+  server_->engine().reset(*this, Http2Error::cancel);
+  server_->pump();
+}
+
+base::Task<bool> Http2ServerStream::wait_sent() {
+  if (!sent_) sent_ = std::make_unique<base::Notifier>();
+  return sent_->wait(cancel_.token());
+}
+
+void Http2ServerStream::on_sent() {
+  sent_since_ = connection_->now();
+  if (sent_ && outbox.bytes() < kHttp2OutboxBytesMax) sent_->notify();
+  if (session_) {
+    auto session = session_;
+    session->on_sent();
+  }
+  // The answer came before the request's end: the client need not send the rest.
+  bool over = outbox.is_ended() && outbox.bytes() == 0;
+  if (over && !input_ended_) server_->engine().reset(*this, Http2Error::none);
+}
+
+void Http2ServerStream::on_closed(Http2Error) {
+  bool had_session = session_ != nullptr;
+  if (state_ == State::closed) return;
+  state_ = State::closed;
+  release_body();
+  outbox.clear();
+  cancel_.cancel();
+  if (had_session) {
+    auto session = session_;
+    session->on_end();
+  }
+  if (sent_) sent_->notify();
+  connection_->core().note_change();
+}
+
+void Http2ServerStream::check_deadlines(base::MonotonicTime now) {
+  bool too_long = false;
+  switch (state_) {
+    case State::arriving:
+      too_long = headers_done_
+                     ? now >= std::min(input_since_ + kBodyStallTimeout, since_ + kBodyTimeout)
+                     : now >= since_ + kHeadTimeout;
+      if (too_long)
+        refuse(408,
+               headers_done_ ? "the request body took too long" : "the request head took too long");
+      return;
+    case State::handling:
+      if (now >= since_ + kHandlerTimeout) cancel_.cancel();
+      return;
+    case State::answering:
+      // Who reads a session decides how fast.
+      if (session_ || outbox.bytes() == 0 || now < sent_since_ + kWriteStallTimeout) return;
+      connection_->core().count_rejected();
+      stalled_ = true;
+      server_->engine().reset(*this, Http2Error::enhance_your_calm);
+      return;
+    default: return;
+  }
+}
+
+// ---- sessions
+
+void Http2ServerStream::answer_session(Response response) {
+  auto upgrade = std::move(response.upgrade);
+  auto protocol = request_protocol_;
+  bool known = is_extended_connect_ && upgrade->transport == Upgrade::Transport::http2 &&
+               std::find(upgrade->protocols.begin(), upgrade->protocols.end(), protocol) !=
+                   upgrade->protocols.end();
+  if (!known) {
+    Response refusal;
+    refusal.status = 400;
+    refusal.headers.add("content-type", "text/plain; charset=utf-8");
+    refusal.body.emplace_back(std::string("unable to upgrade: not over this connection\n"));
+    outbox.push(refusal.body[0]);
+    outbox.end();
+    submit(refusal, refusal.body[0].size(), true);
+    return;
+  }
+  submit(response, std::nullopt, true);
+  session_ = make_framed_session(std::make_unique<StreamTransport>(shared_from_this()), protocol);
+  run_session(shared_from_this(), session_, std::move(upgrade->run));
+  if (session_ && !pending_.empty()) feed_session();
+  if (session_ && input_ended_) session_->on_end();
+}
+
+void Http2ServerStream::feed_session() {
+  auto session = session_;
+  auto used = session->on_input(pending_);
+  if (state_ == State::closed) return;
+  if (!used) {
+    connection_->core().count_rejected();
+    server_->engine().reset(*this, Http2Error::cancel);
+    server_->pump();
+    return;
+  }
+  pending_.erase(0, *used);
+  if (pending_.empty()) std::string().swap(pending_);
+  // A frame that is not complete yet must be able to become so.
+  if (!session->has_room()) return;
+  server_->engine().consume(*this, std::exchange(uncredited_, 0));
+  server_->pump();
+}
+
+void Http2ServerStream::resume_input() {
+  if (session_ && state_ == State::answering) feed_session();
+}
+
+Detached Http2ServerStream::run_session(std::shared_ptr<Http2ServerStream> self,
+                                        std::shared_ptr<UpgradedSession> session,
+                                        SessionTask task) {
+  {
+    auto running = task(*session);
+    co_await running;
+  }
+  task = SessionTask();
+  self->session_ = nullptr;
+  if (self->state_ != State::answering) co_return;
+  self->outbox.end();
+  self->server_->engine().resume(*self);
+  self->server_->pump();
+}
+
+}  // namespace skiff::http
