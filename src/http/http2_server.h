@@ -48,13 +48,17 @@ class Http2ServerStream final : public Http2Stream,
   // Something is to be looked at by the clock: the request arrives or is handled.
   bool has_deadline() const {
     bool sends = state_ == State::answering && !session_ && outbox.bytes() > 0;
-    return state_ == State::arriving || state_ == State::handling || sends;
+    return state_ == State::arriving || state_ == State::handling || sends || is_half_closed();
   }
   bool is_answering() const { return state_ == State::answering; }
   void cancel() { cancel_.cancel(); }
 
  private:
   enum class State : unsigned char { arriving, handling, answering, closed };
+  // Answered, and the client goes on sending.
+  bool is_half_closed() const {
+    return state_ == State::answering && outbox.is_ended() && outbox.bytes() == 0 && !input_ended_;
+  }
   void begin_handling();
   void refuse(int status, std::string_view reason);
   void answer_session(Response response);
@@ -76,6 +80,7 @@ class Http2ServerStream final : public Http2Stream,
   bool input_ended_ = false;
   bool stalled_ = false;
   std::size_t body_reserved_ = 0;
+  std::size_t discarded_ = 0;   // of a body that was refused
   std::size_t uncredited_ = 0;  // bytes of a session that the peer's window still lacks
   std::string pending_;         // of a session: a frame that is not complete, or waits for room
   base::MonotonicTime since_;   // of the state

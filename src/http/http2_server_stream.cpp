@@ -121,11 +121,17 @@ void Http2ServerStream::on_data(std::string_view data) {
     return;
   }
   auto& engine = server_->engine();
-  if (state_ != State::arriving) {  // refused, or a session that has not begun
-    if (is_extended_connect_) {
-      uncredited_ += data.size();
-      pending_ += data;
-    }
+  if (is_extended_connect_) {  // the session has not begun
+    uncredited_ += data.size();
+    pending_ += data;
+    return;
+  }
+  if (state_ != State::arriving) {  // refused: some clients read the answer only after the body
+    discarded_ += data.size();
+    if (discarded_ > connection_->core().options().body_bytes_max)
+      engine.reset(*this, Http2Error::none);
+    else
+      engine.consume(*this, data.size());
     return;
   }
   input_since_ = connection_->now();
@@ -288,9 +294,10 @@ void Http2ServerStream::on_sent() {
     auto session = session_;
     session->on_sent();
   }
-  // The answer came before the request's end: the client need not send the rest.
+  // A session is over for both sides when it is for ours.
   bool over = outbox.is_ended() && outbox.bytes() == 0;
-  if (over && !input_ended_) server_->engine().reset(*this, Http2Error::none);
+  if (over && is_extended_connect_ && !input_ended_)
+    server_->engine().reset(*this, Http2Error::none);
 }
 
 void Http2ServerStream::on_closed(Http2Error) {
@@ -323,6 +330,8 @@ void Http2ServerStream::check_deadlines(base::MonotonicTime now) {
       if (now >= since_ + kHandlerTimeout) cancel_.cancel();
       return;
     case State::answering:
+      if (is_half_closed() && now >= since_ + kBodyStallTimeout)
+        server_->engine().reset(*this, Http2Error::none);
       // Who reads a session decides how fast.
       if (session_ || outbox.bytes() == 0 || now < sent_since_ + kWriteStallTimeout) return;
       connection_->core().count_rejected();
