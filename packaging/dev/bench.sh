@@ -1,11 +1,15 @@
 # ./dev bench
 
-# Runs the benchmarks of tests/bench with the release's optimisation; NAME runs one.
+source packaging/dev/build.sh
+
+# Measures the release binary beside its peers and writes docs/benchmarks.md; names of groups run
+# only these, --quick uses shorter times.
 dev_bench() {
-  need_packages "${PACKAGES_BUILD[@]}" nginx-light wrk
+  need_root bench
+  need_packages "${PACKAGES_BUILD[@]}" "${PACKAGES_RUN[@]}" "${PACKAGES_TEST[@]}" nginx-light wrk etcd-server podman strace
   use_ccache
-  configure bench --buildtype=release -Doptimization=2
-  step "building build/bench"
-  ninja -C build/bench
-  meson test -C build/bench --no-rebuild --benchmark --verbose "$@"
+  build_release
+  ninja -C build/release tests/bench/{api_load,store_bench,scheduler_bench,http_bench,pods_bench,rbac_bench}
+  step "measuring"
+  python3 tests/bench/run_bench.py --release build/release/skiff --programs build/release/tests/bench "$@"
 }

@@ -35,7 +35,7 @@ build_tsan() {
 # One static, stripped binary at build/release/skiff.
 build_release() {
   need_packages "${PACKAGES_RELEASE[@]}"
-  local options=(--buildtype=minsize -Ddebug=false -Dstatic_link=true -Dtests=false)
+  local options=(--buildtype=minsize -Ddebug=false -Dstatic_link=true)
   if third_party/fetch; then
     :
   else
