@@ -2,7 +2,8 @@
 
 source packaging/dev/build.sh
 
-# Suites of Meson, and `e2e`, which needs root.
+# Suites of Meson; `e2e`, which needs root; `vm`, which runs e2e in a virtual machine and only when
+# it is asked for.
 dev_test() {
   local suite="" filter="" all=0 argument
   for argument in "$@"; do
@@ -12,6 +13,12 @@ dev_test() {
       *) if [ -z "$suite" ]; then suite=$argument; else filter=$argument; fi ;;
     esac
   done
+  if [ "$suite" = vm ]; then
+    source packaging/dev/vm.sh
+    # shellcheck disable=SC2086
+    run_vm_tests $filter
+    return
+  fi
   need_packages "${PACKAGES_BUILD[@]}" "${PACKAGES_RUN[@]}" "${PACKAGES_TEST[@]}"
   need_debian_kubectl
   use_ccache
