@@ -36,7 +36,7 @@ base::Status LocalRuntime::open() {
        {concat(options_.runtime_dir, "/pods"), concat(options_.runtime_dir, "/bundles"),
         concat(state_dir_, "/pods"), concat(state_dir_, "/containers")})
     SKIFF_RETURN_IF_ERROR(sys::make_folders(folder, 0700));
-  SKIFF_ASSIGN_OR_RETURN(shim_path_, install_shim(options_.runtime_dir));
+  SKIFF_ASSIGN_OR_RETURN(shim_path_, install_shim({options_.runtime_dir, state_dir_}));
   for (int bit = 0; bit < 64; ++bit)
     if (bit <= 40 && sys::has_capability(bit)) available_capabilities_ |= CapabilitySet{1} << bit;
   oom_score_adj_min_ = sys::clamp_oom_score_adj(-1000);

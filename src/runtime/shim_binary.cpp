@@ -16,13 +16,19 @@ std::string_view shim_binary() {
           static_cast<std::size_t>(_binary_skiff_shim_end - _binary_skiff_shim_start)};
 }
 
-base::Result<std::string> install_shim(const std::string& runtime_dir) {
-  std::string digest = sha256_hex(shim_binary()).substr(0, 16);
-  std::string path = base::concat(runtime_dir, "/shim-", digest);
-  // It has its name only when it is whole: no second look at what is there.
-  if (!sys::path_exists(path))
-    SKIFF_RETURN_IF_ERROR(sys::write_file_atomic(path, shim_binary(), 0700, sys::Sync::no));
-  return path;
+base::Result<std::string> install_shim(const std::vector<std::string>& folders) {
+  for (const auto& folder : folders) {
+    if (!sys::may_run_programs(folder)) continue;
+    std::string digest = sha256_hex(shim_binary()).substr(0, 16);
+    std::string path = base::concat(folder, "/shim-", digest);
+    // It has its name only when it is whole: no second look at what is there.
+    if (!sys::path_exists(path))
+      SKIFF_RETURN_IF_ERROR(sys::write_file_atomic(path, shim_binary(), 0700));
+    return path;
+  }
+  return base::invalid_argument(
+      base::concat("programs cannot run from ", base::join(folders, " or "),
+                   ": mount one of them without noexec, or choose another --data-dir"));
 }
 
 }  // namespace skiff::runtime

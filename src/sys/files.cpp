@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <dirent.h>
@@ -233,6 +234,11 @@ base::Status sync_file_system(int fd) {
 }
 
 bool path_exists(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
+
+bool may_run_programs(const std::string& path) {
+  struct statvfs facts;
+  return statvfs(path.c_str(), &facts) == 0 && (facts.f_flag & ST_NOEXEC) == 0;
+}
 
 std::int64_t tree_bytes(const std::string& path) { return bytes_at(AT_FDCWD, path.c_str(), 0); }
 

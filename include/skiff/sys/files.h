@@ -36,6 +36,8 @@ base::Status sync_folder(const std::string& path);
 // Flushes the whole file system that holds `fd`.
 base::Status sync_file_system(int fd);
 bool path_exists(const std::string& path);
+// The file system of `path` is not mounted noexec.
+bool may_run_programs(const std::string& path);
 // Bytes allocated to a tree (hard links counted once per name).
 std::int64_t tree_bytes(const std::string& path);
 

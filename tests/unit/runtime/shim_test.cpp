@@ -1,6 +1,7 @@
 #include <skiff/base/clock.h>
 #include <skiff/base/strings.h>
 #include <skiff/sys/files.h>
+#include <skiff/sys/mounts.h>
 
 #include <sys/socket.h>
 #include <catch2/catch.hpp>
@@ -8,6 +9,7 @@
 #include <cstring>
 
 #include "image_fixtures.h"
+#include "runtime/shim_binary.h"
 #include "runtime/shim_client.h"
 #include "runtime_fixture.h"
 
@@ -40,6 +42,19 @@ std::size_t write_log(shim_log& log, const std::string& text, bool flush = false
 }
 
 }  // namespace
+
+TEST_CASE("the shim is not put where programs cannot run") {
+  TemporaryFolder folder;
+  std::string quiet = folder / "run", other = folder / "data";
+  REQUIRE(sys::make_folders(quiet));
+  REQUIRE(sys::make_folders(other));
+  CHECK(base::starts_with(install_shim({quiet, other}).value_or(""), quiet + "/shim-"));
+  if (!sys::mount("tmpfs", quiet, "tmpfs", {"noexec"}).is_ok()) return;  // not root
+  CHECK(base::starts_with(install_shim({quiet, other}).value_or(""), other + "/shim-"));
+  auto nowhere = install_shim({quiet});
+  CHECK(std::string(nowhere.status().message()).find("noexec") != std::string::npos);
+  CHECK(sys::unmount(quiet));
+}
 
 TEST_CASE("the shim writes times as skiff does") {
   for (std::int64_t seconds : {0ll, 951'782'399ll, 951'782'400ll, 1'078'012'800ll, 1'700'000'000ll,
