@@ -14,14 +14,14 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
 from host import Host  # noqa: E402
 
 CLONE_NEWNET = 0x40000000
+HOME = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
 IMAGE = "skiff.test/web:1"
 
 
-def enter(namespace):
+def enter(descriptor):
     """Moves this process into a network namespace, so that its own sockets are there, too."""
-    with open(f"/run/netns/{namespace}") as file:
-        if ctypes.CDLL(None, use_errno=True).setns(file.fileno(), CLONE_NEWNET) != 0:
-            raise OSError(ctypes.get_errno(), "setns")
+    if ctypes.CDLL(None, use_errno=True).setns(descriptor, CLONE_NEWNET) != 0:
+        raise OSError(ctypes.get_errno(), "setns")
 
 
 def median(values):
@@ -34,13 +34,24 @@ class Node(Host):
     def __init__(self, skiff, name, flags=(), wrapper=()):
         super().__init__(skiff, name=f"bench-{name}", flags=flags)
         self.wrapper = list(wrapper)
+        self.is_entered = False
 
     def create(self):
         super().create()
-        enter(self.namespace)
+        with open(f"/run/netns/{self.namespace}") as file:
+            enter(file.fileno())
+        self.is_entered = True
+
+    def destroy(self):
+        # The end of a namespace is the end of the processes in it.
+        enter(HOME)
+        self.is_entered = False
+        return super().destroy()
 
     def command(self, arguments):
-        """This process is in the namespace already; the wrapper stands before skiff itself."""
+        """Once this process is in the namespace nobody need enter; the wrapper stands before skiff itself."""
+        if not self.is_entered:
+            return super().command(arguments)
         arguments = [str(argument) for argument in arguments]
         return [*self.wrapper, *arguments] if arguments[1:2] == ["run"] else arguments
 
