@@ -23,6 +23,9 @@ inline constexpr std::size_t kInputBufferedBytesMax = 128 * 1024;
 inline constexpr std::size_t kTlsRecordBytes = 16 * 1024;
 inline constexpr std::size_t kWriteSliceBytes = 128 * 1024;
 static_assert(kWriteSliceBytes % kTlsRecordBytes == 0);
+// What is encrypted at once: as much may wait on every connection whose reader is slow.
+inline constexpr std::size_t kTlsSliceBytes = 32 * 1024;
+static_assert(kTlsSliceBytes % kTlsRecordBytes == 0 && kTlsSliceBytes <= kWriteSliceBytes);
 static_assert(kReceiveBytes <= kInputBufferedBytesMax);
 // A stream waits while this much is queued on its connection; so does the next pipelined request.
 inline constexpr std::size_t kOutputQueueBytesMax = 256 * 1024;

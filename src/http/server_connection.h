@@ -6,7 +6,7 @@
 
 #include "http/channel_session.h"
 #include "http/framer.h"
-#include "http/http2_server.h"
+#include "http/http2/server.h"
 #include "http/server_core.h"
 #include "http/socket_pipe.h"
 

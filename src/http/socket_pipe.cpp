@@ -233,7 +233,7 @@ bool SocketPipe::flush_cipher(std::size_t& budget) {
   if (!tls_->is_established()) return true;
   std::string& cipher = scratch().cipher;
   while (!queue_.empty() && budget > 0) {
-    std::size_t slice = std::min(budget, queued_bytes_);
+    std::size_t slice = std::min({budget, queued_bytes_, kTlsSliceBytes});
     budget -= slice;
     cipher.clear();
     if (!encrypt_slice(slice, cipher)) return false;

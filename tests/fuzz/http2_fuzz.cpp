@@ -1,7 +1,7 @@
 // What a client sends over HTTP/2, behind the preface: frames into a server's engine whose streams
 // answer, echo and reset; and the frames of a session.
 #include "fuzz/session_transport.h"
-#include "http/http2_engine.h"
+#include "http/http2/engine.h"
 #include "http/limits.h"
 
 #include <cstddef>

@@ -5,7 +5,7 @@
 #include "http/channel_session.h"
 #include "http/client_connection.h"
 #include "http/framer.h"
-#include "http/http2_engine.h"
+#include "http/http2/engine.h"
 #include "http/limits.h"
 
 #include <algorithm>

@@ -1,7 +1,7 @@
 #include <skiff/base/strings.h>
 
 #include "http/framer.h"
-#include "http/http2_server.h"
+#include "http/http2/server.h"
 #include "http/limits.h"
 #include "http/response_text.h"
 #include "http/server_connection.h"

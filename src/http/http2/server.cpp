@@ -1,4 +1,4 @@
-#include "http/http2_server.h"
+#include "http/http2/server.h"
 
 #include "http/limits.h"
 #include "http/server_connection.h"

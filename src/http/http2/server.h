@@ -4,7 +4,7 @@
 #include <skiff/base/cancel.h>
 
 #include "http/channel_session.h"
-#include "http/http2_engine.h"
+#include "http/http2/engine.h"
 #include "http/server_core.h"
 
 #include <memory>

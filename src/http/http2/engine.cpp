@@ -1,4 +1,4 @@
-#include "http/http2_engine.h"
+#include "http/http2/engine.h"
 
 #include <skiff/base/assert.h>
 #include <skiff/base/strings.h>
