@@ -116,6 +116,8 @@ Decision NodeAuthorizer::authorize_referenced(std::string_view node, const Attri
     if (text.find(node_member) == text.npos || text.find(a.name) == text.npos) return true;
     auto tree = pod.parse();
     if (!tree.is_ok() || (*tree)["spec"]["nodeName"].as_string() != node) return true;
+    // A node makes its mirror pods itself: they must not open what it may not read.
+    if (!api::annotation(*tree, "kubernetes.io/config.mirror").empty()) return true;
     found = pod_refers_to(*tree, a.resource, a.name);
     return !found;
   });

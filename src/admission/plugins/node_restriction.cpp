@@ -67,6 +67,39 @@ class NodeRestriction final : public Plugin {
     return api::Done{};
   }
 
+  // What a mirror pod names, that a node could then read; empty when it names nothing.
+  static std::string_view reference_of(const Json& pod) {
+    const Json& spec = pod["spec"];
+    if (!spec["serviceAccountName"].as_string().empty()) return "a service account";
+    bool secrets = !spec["imagePullSecrets"].empty(), config_maps = false, claims = false;
+    for (std::string_view list : {"containers", "initContainers", "ephemeralContainers"}) {
+      for (const auto& container : spec[list].items()) {
+        for (const auto& source : container["envFrom"].items()) {
+          secrets = secrets || source.find("secretRef") != nullptr;
+          config_maps = config_maps || source.find("configMapRef") != nullptr;
+        }
+        for (const auto& variable : container["env"].items()) {
+          const Json& from = variable["valueFrom"];
+          secrets = secrets || from.find("secretKeyRef") != nullptr;
+          config_maps = config_maps || from.find("configMapKeyRef") != nullptr;
+        }
+      }
+    }
+    for (const auto& volume : spec["volumes"].items()) {
+      secrets = secrets || volume.find("secret") != nullptr;
+      config_maps = config_maps || volume.find("configMap") != nullptr;
+      claims = claims || volume.find("persistentVolumeClaim") != nullptr;
+      for (const auto& source : volume["projected"]["sources"].items()) {
+        secrets = secrets || source.find("secret") != nullptr;
+        config_maps = config_maps || source.find("configMap") != nullptr;
+        if (source.find("serviceAccountToken") != nullptr) return "a service account";
+      }
+    }
+    if (secrets) return "secrets";
+    if (config_maps) return "configmaps";
+    return claims ? "persistentvolumeclaims" : "";
+  }
+
   static api::Outcome<> check_pod(std::string_view node, const Attributes& a, const Json& object,
                                   const Json& live) {
     const Json& pod = live.is_null() ? object : live;
@@ -80,6 +113,10 @@ class NodeRestriction final : public Plugin {
       if (!own) {
         return refuse(a, base::concat("node ", base::quote(node),
                                       " can only create pods with spec.nodeName set to itself"));
+      }
+      if (auto named = reference_of(object); !named.empty()) {
+        return refuse(a, base::concat("node ", base::quote(node),
+                                      " can not create pods that reference ", named));
       }
       return api::Done{};
     }

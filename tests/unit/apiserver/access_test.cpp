@@ -124,6 +124,31 @@ TEST_CASE("a node sees itself, its pods and what they refer to") {
   CHECK(api.call("POST", leases, R"({"metadata":{"name":"n2"},"spec":{}})").status == 403);
 }
 
+TEST_CASE("a mirror pod opens nothing to its node") {
+  ApiFixture api;
+  REQUIRE(api.call("POST", "/api/v1/namespaces/default/secrets", R"({"metadata":{"name":"s"}})")
+              .status == 201);
+  auto mirror = [](const std::string& name, const std::string& spec) {
+    return R"({"metadata":{"name":")" + name +
+           R"(","annotations":{"kubernetes.io/config.mirror":"x"}},"spec":{"nodeName":"n1",)" +
+           spec + R"("containers":[{"name":"c","image":"i"}]}})";
+  };
+  const std::string with_secret = R"("volumes":[{"name":"v","secret":{"secretName":"s"}}],)";
+  const std::string pods = "/api/v1/namespaces/default/pods";
+  REQUIRE(api.call("POST", pods, mirror("by-master", with_secret)).status == 201);
+  api.user = "system:node:n1";
+  api.groups = {"system:nodes"};
+  CHECK(api.call("GET", "/api/v1/namespaces/default/secrets/s").status == 403);
+  auto refused = api.call("POST", pods, mirror("by-node", with_secret));
+  CHECK(refused.status == 403);
+  CHECK(refused.message().find("node \"n1\" can not create pods that reference secrets") !=
+        std::string::npos);
+  auto account = api.call("POST", pods, mirror("by-node", R"("serviceAccountName":"default",)"));
+  CHECK(account.message().find("can not create pods that reference a service account") !=
+        std::string::npos);
+  CHECK(api.call("POST", pods, mirror("plain", "")).status == 201);
+}
+
 TEST_CASE("the in-process client keeps reasons and passes the filters") {
   ApiFixture api;
   auto client = api.server->loopback_client(auth::control_user("system:test"));
