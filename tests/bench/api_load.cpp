@@ -66,9 +66,11 @@ std::string read_all(const std::string& path) {
 
 std::string next_request(const Options& options) {
   long number = next_number++;
+  char digits[24];
+  std::snprintf(digits, sizeof digits, "%08ld", number);  // of one width: keys may be base64
   std::string body = options.body;
   for (auto at = body.find("@N@"); at != std::string::npos; at = body.find("@N@"))
-    body.replace(at, 3, options.prefix + std::to_string(number));
+    body.replace(at, 3, options.prefix + digits);
   std::string text = options.method + " " + options.path + " HTTP/1.1\r\nHost: " + options.host +
                      "\r\n" + options.headers;
   if (!body.empty())

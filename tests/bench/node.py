@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import pathlib
+import signal
 import ssl
 import statistics
 import subprocess
@@ -41,6 +42,13 @@ class Node(Host):
         with open(f"/run/netns/{self.namespace}") as file:
             enter(file.fileno())
         self.is_entered = True
+
+    def stop(self, signal_number=signal.SIGTERM):
+        if self.wrapper and self.process is not None:
+            os.kill(self.pid, signal_number)  # what stands before it ends with it
+            self.process.wait(timeout=20)
+            self.process = None
+        super().stop(signal_number)
 
     def destroy(self):
         # The end of a namespace is the end of the processes in it.
@@ -115,7 +123,9 @@ class Node(Host):
         return tuple(int(fields[name].split()[0]) for name in ("Rss", "Private_Dirty"))
 
     def cpu_ns(self):
-        return sum(int(path.read_text().split()[0]) for path in pathlib.Path(f"/proc/{self.pid}/task").glob("*/schedstat"))
+        """Of all threads, also those that have ended."""
+        fields = pathlib.Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 
     def written_bytes(self):
         fields = dict(line.split(": ") for line in pathlib.Path(f"/proc/{self.pid}/io").read_text().splitlines())
