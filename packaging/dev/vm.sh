@@ -62,13 +62,13 @@ run_vm_tests() {
   vm_root
   vm_payload "${*:-test_20 test_40 test_50}"
   step "starting the machine (software emulation; a run takes a while)"
-  local log=build/vm/results.log status=0
+  local log=build/vm/results.log
   timeout "$VM_SECONDS_MAX" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m "$VM_MEMORY_MB" \
     -display none -no-reboot -nic none -serial file:build/vm/console.log -serial stdio \
     -kernel build/vm/vmlinuz -initrd build/vm/initrd \
     -append "root=/dev/vda rw console=ttyS0 quiet panic=-1 systemd.show_status=0 loglevel=3" \
     -drive file=build/vm/root.ext4,format=raw,if=virtio,snapshot=on \
     -drive file=build/vm/payload.ext4,format=raw,if=virtio,snapshot=on </dev/null |
-    tr -d '\r' | tee "$log" | grep --line-buffered -E '^(ok|FAILED|vm:|  |[0-9]+ passed)' || status=$?
+    tr -d '\r' | tee "$log" | grep --line-buffered -E '^(ok|FAILED|vm:|  |[0-9]+ passed)' || true
   grep -qE '^vm: 0 failed' "$log" || die "the machine's tests failed; all they said is in $log and build/vm/console.log"
 }

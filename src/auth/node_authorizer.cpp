@@ -1,5 +1,6 @@
 #include "auth/node_authorizer.h"
 
+#include <skiff/api/pod_references.h>
 #include <skiff/base/strings.h>
 
 #include <algorithm>
@@ -26,29 +27,6 @@ constexpr std::pair<std::string_view, std::string_view> kReadable[] = {
     {"", "nodes"},    {"", "namespaces"},
 };
 
-bool env_refers(const Json& container, std::string_view from_ref, std::string_view key_ref,
-                std::string_view name) {
-  for (const auto& source : container["envFrom"].items()) {
-    if (source[from_ref]["name"].as_string() == name) return true;
-  }
-  for (const auto& variable : container["env"].items()) {
-    if (variable["valueFrom"][key_ref]["name"].as_string() == name) return true;
-  }
-  return false;
-}
-
-bool volumes_refer(const Json& spec, bool secrets, std::string_view name) {
-  for (const auto& volume : spec["volumes"].items()) {
-    auto named = secrets ? volume["secret"]["secretName"].as_string()
-                         : volume["configMap"]["name"].as_string();
-    if (named == name) return true;
-    for (const auto& source : volume["projected"]["sources"].items()) {
-      if (source[secrets ? "secret" : "configMap"]["name"].as_string() == name) return true;
-    }
-  }
-  return false;
-}
-
 bool selects_own_pods(std::string_view selector, std::string_view node) {
   for (auto term : base::split(selector, ',')) {
     for (std::string_view prefix : {"spec.nodeName==", "spec.nodeName="}) {
@@ -61,23 +39,15 @@ bool selects_own_pods(std::string_view selector, std::string_view node) {
 }  // namespace
 
 bool pod_refers_to(const Json& pod, std::string_view kind, std::string_view name) {
-  const Json& spec = pod["spec"];
-  if (kind == "serviceaccounts") return spec["serviceAccountName"].as_string() == name;
-  const bool secrets = kind == "secrets";
-  if (secrets) {
-    for (const auto& reference : spec["imagePullSecrets"].items()) {
-      if (reference["name"].as_string() == name) return true;
-    }
-  }
-  for (std::string_view list : {"containers", "initContainers", "ephemeralContainers"}) {
-    for (const auto& container : spec[list].items()) {
-      if (env_refers(container, secrets ? "secretRef" : "configMapRef",
-                     secrets ? "secretKeyRef" : "configMapKeyRef", name)) {
-        return true;
-      }
-    }
-  }
-  return volumes_refer(spec, secrets, name);
+  auto wanted = api::PodReference::service_account;
+  if (kind == "secrets") wanted = api::PodReference::secret;
+  if (kind == "configmaps") wanted = api::PodReference::config_map;
+  bool found = false;
+  api::visit_pod_references(pod, [&](api::PodReference one, std::string_view one_name) {
+    found = one == wanted && one_name == name;
+    return !found;
+  });
+  return found;
 }
 
 Decision NodeAuthorizer::authorize_pods(std::string_view node, const Attributes& a) const {

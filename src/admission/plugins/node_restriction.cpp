@@ -1,4 +1,5 @@
 #include <skiff/api/object.h>
+#include <skiff/api/pod_references.h>
 #include <skiff/base/strings.h>
 
 #include "admission/plugin.h"
@@ -69,35 +70,18 @@ class NodeRestriction final : public Plugin {
 
   // What a mirror pod names, that a node could then read; empty when it names nothing.
   static std::string_view reference_of(const Json& pod) {
-    const Json& spec = pod["spec"];
-    if (!spec["serviceAccountName"].as_string().empty()) return "a service account";
-    bool secrets = !spec["imagePullSecrets"].empty(), config_maps = false, claims = false;
-    for (std::string_view list : {"containers", "initContainers", "ephemeralContainers"}) {
-      for (const auto& container : spec[list].items()) {
-        for (const auto& source : container["envFrom"].items()) {
-          secrets = secrets || source.find("secretRef") != nullptr;
-          config_maps = config_maps || source.find("configMapRef") != nullptr;
-        }
-        for (const auto& variable : container["env"].items()) {
-          const Json& from = variable["valueFrom"];
-          secrets = secrets || from.find("secretKeyRef") != nullptr;
-          config_maps = config_maps || from.find("configMapKeyRef") != nullptr;
-        }
-      }
-    }
-    for (const auto& volume : spec["volumes"].items()) {
-      secrets = secrets || volume.find("secret") != nullptr;
-      config_maps = config_maps || volume.find("configMap") != nullptr;
-      claims = claims || volume.find("persistentVolumeClaim") != nullptr;
-      for (const auto& source : volume["projected"]["sources"].items()) {
-        secrets = secrets || source.find("secret") != nullptr;
-        config_maps = config_maps || source.find("configMap") != nullptr;
-        if (source.find("serviceAccountToken") != nullptr) return "a service account";
-      }
-    }
-    if (secrets) return "secrets";
-    if (config_maps) return "configmaps";
-    return claims ? "persistentvolumeclaims" : "";
+    using Kind = api::PodReference;
+    std::uint32_t seen = 0;
+    auto bit = [](Kind kind) { return 1u << static_cast<unsigned>(kind); };
+    api::visit_pod_references(pod, [&](Kind kind, std::string_view) {
+      seen |= bit(kind);
+      return true;
+    });
+    if ((seen & (bit(Kind::service_account) | bit(Kind::service_account_token))) != 0)
+      return "a service account";
+    if ((seen & bit(Kind::secret)) != 0) return "secrets";
+    if ((seen & bit(Kind::config_map)) != 0) return "configmaps";
+    return (seen & bit(Kind::claim)) != 0 ? "persistentvolumeclaims" : "";
   }
 
   static api::Outcome<> check_pod(std::string_view node, const Attributes& a, const Json& object,

@@ -1,5 +1,6 @@
 #include "agent/container/plan_env.h"
 
+#include <skiff/api/pod_references.h>
 #include <skiff/base/strings.h>
 #include <skiff/codec/base64.h>
 
@@ -209,31 +210,11 @@ std::vector<std::string> plan_arguments(const codec::Json& list, const EnvList& 
 
 ConfigNames plan_config_names(const codec::Json& pod) {
   std::set<std::string> maps, secrets;
-  auto note = [](std::set<std::string>& names, const codec::Json& name) {
-    if (!name.empty()) names.insert(std::string(name.as_string()));
-  };
-  for (const char* list : {"initContainers", "containers"}) {
-    for (const auto& container : pod["spec"][list].items()) {
-      for (const auto& source : container["envFrom"].items()) {
-        note(maps, source["configMapRef"]["name"]);
-        note(secrets, source["secretRef"]["name"]);
-      }
-      for (const auto& entry : container["env"].items()) {
-        note(maps, entry["valueFrom"]["configMapKeyRef"]["name"]);
-        note(secrets, entry["valueFrom"]["secretKeyRef"]["name"]);
-      }
-    }
-  }
-  for (const auto& volume : pod["spec"]["volumes"].items()) {
-    note(maps, volume["configMap"]["name"]);
-    note(secrets, volume["secret"]["secretName"]);
-    for (const auto& source : volume["projected"]["sources"].items()) {
-      note(maps, source["configMap"]["name"]);
-      note(secrets, source["secret"]["name"]);
-    }
-  }
-  for (const auto& reference : pod["spec"]["imagePullSecrets"].items())
-    note(secrets, reference["name"]);
+  api::visit_pod_references(pod, [&](api::PodReference kind, std::string_view name) {
+    if (kind == api::PodReference::config_map && !name.empty()) maps.emplace(name);
+    if (kind == api::PodReference::secret && !name.empty()) secrets.emplace(name);
+    return true;
+  });
   return {{maps.begin(), maps.end()}, {secrets.begin(), secrets.end()}};
 }
 

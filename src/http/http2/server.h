@@ -61,6 +61,8 @@ class Http2ServerStream final : public Http2Stream,
   }
   void begin_handling();
   void refuse(int status, std::string_view reason);
+  void answer_whole(Response response);
+  void answer_stream(Response response);
   void answer_session(Response response);
   void submit(const Response& response, std::optional<std::uint64_t> length, bool has_body);
   void feed_session();
@@ -77,6 +79,7 @@ class Http2ServerStream final : public Http2Stream,
   std::string request_protocol_;  // of an extended CONNECT
   bool headers_done_ = false;
   bool is_extended_connect_ = false;
+  bool is_head_ = false;
   bool input_ended_ = false;
   bool stalled_ = false;
   std::size_t body_reserved_ = 0;

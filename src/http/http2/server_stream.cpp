@@ -7,6 +7,7 @@
 #include "http/server_connection.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace skiff::http {
 
@@ -172,17 +173,13 @@ void Http2ServerStream::begin_handling() {
   since_ = connection_->now();
   request_.peer = connection_->peer();
   request_.cancel = cancel_.token();
+  is_head_ = request_.method == "HEAD";
+  server_->handler_begins();
   if (auto response = core.handler().handle_inline(request_)) {
-    server_->handler_begins();
     on_response(std::move(*response));
     return;
   }
-  server_->handler_begins();
-  bool is_head = request_.method == "HEAD";
-  Request request = std::move(request_);
-  request_ = Request();
-  if (is_head) request_.method = "HEAD";
-  core.dispatch(shared_from_this(), std::move(request));
+  core.dispatch(shared_from_this(), std::exchange(request_, Request()));
 }
 
 void Http2ServerStream::refuse(int status, std::string_view reason) {
@@ -227,29 +224,35 @@ void Http2ServerStream::on_response(Response response) {
   if (state_ != State::handling) return;
   state_ = State::answering;
   since_ = sent_since_ = connection_->now();
-  if (response.upgrade) {
+  if (response.upgrade)
     answer_session(std::move(response));
-    server_->pump();
-    return;
-  }
-  bool may_have_body = response.status >= 200 && response.status != 204 && response.status != 304;
-  bool with_body = may_have_body && request_.method != "HEAD";
-  if (response.stream) {
-    submit(response, std::nullopt, with_body);
-    if (with_body) run_stream(shared_from_this(), std::move(response.stream));
-    server_->pump();
-    return;
-  }
+  else if (response.stream)
+    answer_stream(std::move(response));
+  else
+    answer_whole(std::move(response));
+  server_->pump();
+}
+
+namespace {
+bool may_have_body(int status) { return status >= 200 && status != 204 && status != 304; }
+}  // namespace
+
+void Http2ServerStream::answer_stream(Response response) {
+  bool with_body = may_have_body(response.status) && !is_head_;
+  submit(response, std::nullopt, with_body);
+  if (with_body) run_stream(shared_from_this(), std::move(response.stream));
+}
+
+void Http2ServerStream::answer_whole(Response response) {
   std::uint64_t size = 0;
   for (const auto& piece : response.body) size += piece.size();
-  with_body = with_body && size > 0;
+  bool with_body = may_have_body(response.status) && !is_head_ && size > 0;
   if (with_body) {
     for (auto& piece : response.body) outbox.push(std::move(piece));
     outbox.end();
     server_->deadline_begins();
   }
-  submit(response, may_have_body ? std::optional(size) : std::nullopt, with_body);
-  server_->pump();
+  submit(response, may_have_body(response.status) ? std::optional(size) : std::nullopt, with_body);
 }
 
 Detached Http2ServerStream::run_stream(std::shared_ptr<Http2ServerStream> self, StreamTask task) {
@@ -301,13 +304,12 @@ void Http2ServerStream::on_sent() {
 }
 
 void Http2ServerStream::on_closed(Http2Error) {
-  bool had_session = session_ != nullptr;
   if (state_ == State::closed) return;
   state_ = State::closed;
   release_body();
   outbox.clear();
   cancel_.cancel();
-  if (had_session) {
+  if (session_) {
     auto session = session_;
     session->on_end();
   }
@@ -346,7 +348,7 @@ void Http2ServerStream::check_deadlines(base::MonotonicTime now) {
 
 void Http2ServerStream::answer_session(Response response) {
   auto upgrade = std::move(response.upgrade);
-  auto protocol = request_protocol_;
+  const auto& protocol = request_protocol_;
   bool known = is_extended_connect_ && upgrade->transport == Upgrade::Transport::http2 &&
                std::find(upgrade->protocols.begin(), upgrade->protocols.end(), protocol) !=
                    upgrade->protocols.end();
@@ -355,9 +357,7 @@ void Http2ServerStream::answer_session(Response response) {
     refusal.status = 400;
     refusal.headers.add("content-type", "text/plain; charset=utf-8");
     refusal.body.emplace_back(std::string("unable to upgrade: not over this connection\n"));
-    outbox.push(refusal.body[0]);
-    outbox.end();
-    submit(refusal, refusal.body[0].size(), true);
+    answer_whole(std::move(refusal));
     return;
   }
   submit(response, std::nullopt, true);
