@@ -2,6 +2,7 @@
 #include <skiff/http/client.h>
 
 #include "http/client_connection.h"
+#include "http/deadline.h"
 #include "http/limits.h"
 
 #include <algorithm>
@@ -61,36 +62,24 @@ base::Result<std::string> make_head(const ClientRequest& request) {
 class Attempt {
  public:
   Attempt(loop::Loop& loop, const ClientRequest& request)
-      : loop_(loop), stop_(base::CancelSource::child_of(request.cancel)) {
-    timer_ = loop_.start_timer(request.timeout, [this] {
-      timer_ = 0;
-      timed_out_ = true;
-      stop_.cancel();
-    });
-  }
-  ~Attempt() { end_timer(); }
-  Attempt(const Attempt&) = delete;
-  Attempt& operator=(const Attempt&) = delete;
+      : loop_(loop), deadline_(loop, request.timeout, request.cancel) {}
 
-  base::CancelToken token() const { return stop_.token(); }
-  void end_timer() {
-    if (timer_ != 0) loop_.cancel_timer(timer_);
-    timer_ = 0;
-  }
+  base::CancelToken token() const { return deadline_.token(); }
+  void end_timer() { deadline_.end_timer(); }
   // Why it ended, when it was the attempt that ended it.
   base::Status explain(base::Status failure, const ClientRequest& request) const {
-    if (timed_out_) {
+    if (deadline_.is_expired()) {
       auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(request.timeout).count();
       return {base::Code::deadline_exceeded,
               base::concat(host_and_port(request), ": no answer within ", ms, " ms")};
     }
-    if (stop_.is_cancelled()) return base::cancelled("the request was cancelled");
+    if (deadline_.is_cancelled()) return base::cancelled("the request was cancelled");
     return failure.with_context(host_and_port(request));
   }
   // Closes `connection` when the attempt is stopped, from whatever thread.
   base::CancelCallback watch(const std::shared_ptr<ClientConnection>& connection) const {
     return base::CancelCallback(
-        stop_.token(),
+        deadline_.token(),
         [loop = &loop_, weak = std::weak_ptr<ClientConnection>(connection)]() mutable {
           loop->post([weak = std::move(weak)] {
             if (auto live = weak.lock()) live->fail(base::cancelled("the request was cancelled"));
@@ -100,9 +89,7 @@ class Attempt {
 
  private:
   loop::Loop& loop_;
-  base::CancelSource stop_;
-  base::TimerId timer_ = 0;
-  bool timed_out_ = false;
+  Deadline deadline_;
 };
 
 class ClientStream final : public ResponseStream {

@@ -3,6 +3,7 @@
 #include <skiff/base/strings.h>
 
 #include "http/limits.h"
+#include "http/queue_writer.h"
 #include "http/response_text.h"
 
 #include <algorithm>
@@ -59,7 +60,7 @@ void ServerConnection::process_input() {
 }
 
 bool ServerConnection::read_head() {
-  if (pipe_->queued_bytes() >= kOutputQueueBytesMax) return false;  // on_sent comes back here
+  if (!has_room()) return false;  // on_sent comes back here
   std::string_view input = pipe_->input();
   if (input.empty()) return false;
   auto scanned = scanner_.scan(input);
@@ -266,46 +267,9 @@ void ServerConnection::send_refusal(int status, std::string_view content_type,
 
 // ---- streams
 
-namespace {
-
-// Lives in the stream's coroutine.
-class ConnectionWriter final : public BodyWriter {
- public:
-  explicit ConnectionWriter(std::shared_ptr<ServerConnection> connection)
-      : connection_(std::move(connection)), cancel_(connection_->cancel_token()) {}
-
-  base::Task<base::Status> write(std::vector<base::SharedBytes> pieces) override {
-    return write_to(connection_, std::move(pieces));
-  }
-  base::CancelToken cancel() const override { return cancel_; }
-  void abort() override { connection_->abort_stream(); }
-
- private:
-  static base::Task<base::Status> write_to(std::shared_ptr<ServerConnection> connection,
-                                           std::vector<base::SharedBytes> pieces) {
-    bool may_write = !connection->cancel_token().is_cancelled();
-    while (may_write && connection->pipe().queued_bytes() >= kOutputQueueBytesMax) {
-      auto waiting = connection->wait_sent();
-      may_write = co_await waiting;
-    }
-    if (!may_write) {
-      if (connection->is_stalled())
-        co_return base::Status(base::Code::deadline_exceeded, "the reader is too slow");
-      co_return base::cancelled("the client is gone");
-    }
-    connection->send_body_pieces(pieces);
-    co_return base::Status::ok();
-  }
-
-  std::shared_ptr<ServerConnection> connection_;
-  base::CancelToken cancel_;
-};
-
-}  // namespace
-
 Detached ServerConnection::run_stream(std::shared_ptr<ServerConnection> self, StreamTask task) {
   {
-    ConnectionWriter writer(self);
+    QueueWriter<ServerConnection> writer(self);
     auto body = task(writer);
     co_await body;
   }
@@ -323,6 +287,8 @@ void ServerConnection::on_stream_end() {
 void ServerConnection::abort_stream() {
   if (state_ == State::streaming) begin_closing();
 }
+
+bool ServerConnection::has_room() const { return pipe_->queued_bytes() < kOutputQueueBytesMax; }
 
 base::Task<bool> ServerConnection::wait_sent() {
   if (!sent_) sent_ = std::make_unique<base::Notifier>();
@@ -360,7 +326,7 @@ void ServerConnection::flush() {
 
 void ServerConnection::on_sent() {
   if (state_ == State::http2) http2_->on_sent();
-  if (sent_ && pipe_->queued_bytes() < kOutputQueueBytesMax) sent_->notify();
+  if (sent_ && has_room()) sent_->notify();
   if (upgraded_) {
     auto protocol = upgraded_;
     protocol->on_sent();

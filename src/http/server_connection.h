@@ -47,6 +47,7 @@ class ServerConnection final : public PipeOwner,
   // What is queued is sent, then the connection ends without the body's last chunk.
   void abort_stream();
   bool is_stalled() const { return stalled_; }
+  bool has_room() const;
   // True when bytes went out, false when cancelled.
   base::Task<bool> wait_sent();
   void send_body_pieces(const std::vector<base::SharedBytes>& pieces);

@@ -4,6 +4,7 @@
 
 #include "http/channel_session.h"
 #include "http/client_connection.h"
+#include "http/deadline.h"
 #include "http/framer.h"
 #include "http/http2/engine.h"
 #include "http/limits.h"
@@ -402,34 +403,10 @@ base::Result<HeaderFields> request_fields(const Http2Request& request, std::stri
   return fields;
 }
 
-// Ends a wait at the request's timeout.
-class Deadline {
- public:
-  Deadline(loop::Loop& loop, base::Duration timeout, const base::CancelToken& cancel)
-      : loop_(loop), stop_(base::CancelSource::child_of(cancel)) {
-    timer_ = loop_.start_timer(timeout, [this] {
-      timer_ = 0;
-      expired_ = true;
-      stop_.cancel();
-    });
-  }
-  ~Deadline() {
-    if (timer_ != 0) loop_.cancel_timer(timer_);
-  }
-  Deadline(const Deadline&) = delete;
-  Deadline& operator=(const Deadline&) = delete;
-  base::CancelToken token() const { return stop_.token(); }
-  base::Status explain(base::Status failure) const {
-    if (!expired_) return failure;
-    return {base::Code::deadline_exceeded, "no answer in time"};
-  }
-
- private:
-  loop::Loop& loop_;
-  base::CancelSource stop_;
-  base::TimerId timer_ = 0;
-  bool expired_ = false;
-};
+base::Status explain(const Deadline& deadline, base::Status failure) {
+  if (!deadline.is_expired()) return failure;
+  return {base::Code::deadline_exceeded, "no answer in time"};
+}
 
 using StreamResult = base::Result<std::shared_ptr<ClientStream>>;
 
@@ -451,7 +428,7 @@ base::Task<StreamResult> begin(std::shared_ptr<ClientLink> link, Http2Request re
   auto arrived = co_await waiting;
   if (!arrived.is_ok()) {
     stream->drop();
-    co_return deadline.explain(std::move(arrived));
+    co_return explain(deadline, std::move(arrived));
   }
   co_return stream;
 }
@@ -548,7 +525,7 @@ base::Task<base::Result<std::unique_ptr<Http2Connection>>> connect_http2(
   std::string where = base::concat(options.host, ":", static_cast<int>(options.port));
   auto connecting = connect_to(pool, options.host, options.port, deadline.token());
   auto fd = co_await connecting;
-  if (!fd) co_return deadline.explain(fd.status()).with_context(where);
+  if (!fd) co_return explain(deadline, fd.status()).with_context(where);
   auto link = std::make_shared<ClientLink>(loop, std::move(options));
   auto started = link->start(std::move(*fd));
   if (!started.is_ok()) co_return started.with_context(where);
@@ -556,7 +533,7 @@ base::Task<base::Result<std::unique_ptr<Http2Connection>>> connect_http2(
   auto ready = co_await waiting;
   if (!ready.is_ok()) {
     link->close(ready);
-    co_return deadline.explain(std::move(ready)).with_context(where);
+    co_return explain(deadline, std::move(ready)).with_context(where);
   }
   co_return std::unique_ptr<Http2Connection>(std::make_unique<ConnectionHandle>(std::move(link)));
 }

@@ -36,9 +36,9 @@ class Http2ServerStream final : public Http2Stream,
   // For BodyWriter and sessions; nothing happens once the stream is closed.
   base::CancelToken cancel_token() const { return cancel_.token(); }
   base::Task<bool> wait_sent();
-  void queue(const std::vector<base::SharedBytes>& pieces);
-  void queue(std::string_view bytes);
-  void abort();
+  bool has_room() const;
+  void send_body_pieces(const std::vector<base::SharedBytes>& pieces);
+  void abort_stream();
   void resume_input();
   base::Timers& timers();
   bool is_stalled() const { return stalled_; }

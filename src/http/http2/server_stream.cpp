@@ -3,6 +3,7 @@
 #include "http/framer.h"
 #include "http/http2/server.h"
 #include "http/limits.h"
+#include "http/queue_writer.h"
 #include "http/response_text.h"
 #include "http/server_connection.h"
 
@@ -21,44 +22,14 @@ bool is_for_connection(std::string_view name) {
   return false;
 }
 
-// Lives in the stream's coroutine.
-class StreamWriter final : public BodyWriter {
- public:
-  explicit StreamWriter(std::shared_ptr<Http2ServerStream> stream)
-      : stream_(std::move(stream)), cancel_(stream_->cancel_token()) {}
-  base::Task<base::Status> write(std::vector<base::SharedBytes> pieces) override {
-    return write_to(stream_, std::move(pieces));
-  }
-  base::CancelToken cancel() const override { return cancel_; }
-  void abort() override { stream_->abort(); }
-
- private:
-  static base::Task<base::Status> write_to(std::shared_ptr<Http2ServerStream> stream,
-                                           std::vector<base::SharedBytes> pieces) {
-    bool may_write = !stream->cancel_token().is_cancelled();
-    while (may_write && stream->outbox.bytes() >= kHttp2OutboxBytesMax) {
-      auto waiting = stream->wait_sent();
-      may_write = co_await waiting;
-    }
-    if (!may_write) {
-      if (stream->is_stalled())
-        co_return base::Status(base::Code::deadline_exceeded, "the reader is too slow");
-      co_return base::cancelled("the client is gone");
-    }
-    stream->queue(pieces);
-    co_return base::Status::ok();
-  }
-
-  std::shared_ptr<Http2ServerStream> stream_;
-  base::CancelToken cancel_;
-};
-
 // Loop-only.
 class StreamTransport final : public SessionTransport {
  public:
   explicit StreamTransport(std::shared_ptr<Http2ServerStream> stream)
       : stream_(std::move(stream)), cancel_(stream_->cancel_token()) {}
-  void send(std::string_view bytes) override { stream_->queue(bytes); }
+  void send(std::string_view bytes) override {
+    stream_->send_body_pieces({base::SharedBytes(bytes)});
+  }
   std::size_t queued_bytes() const override { return stream_->outbox.bytes(); }
   base::CancelToken cancel() const override { return cancel_; }
   base::Timers& timers() override { return stream_->timers(); }
@@ -257,7 +228,7 @@ void Http2ServerStream::answer_whole(Response response) {
 
 Detached Http2ServerStream::run_stream(std::shared_ptr<Http2ServerStream> self, StreamTask task) {
   {
-    StreamWriter writer(self);
+    QueueWriter<Http2ServerStream> writer(self);
     auto body = task(writer);
     co_await body;
   }
@@ -268,7 +239,7 @@ Detached Http2ServerStream::run_stream(std::shared_ptr<Http2ServerStream> self, 
   self->server_->pump();
 }
 
-void Http2ServerStream::queue(const std::vector<base::SharedBytes>& pieces) {
+void Http2ServerStream::send_body_pieces(const std::vector<base::SharedBytes>& pieces) {
   if (state_ != State::answering) return;
   if (outbox.bytes() == 0) sent_since_ = connection_->now();
   for (const auto& piece : pieces) outbox.push(piece);
@@ -277,13 +248,13 @@ void Http2ServerStream::queue(const std::vector<base::SharedBytes>& pieces) {
   server_->pump();
 }
 
-void Http2ServerStream::queue(std::string_view bytes) { queue({base::SharedBytes(bytes)}); }
-
-void Http2ServerStream::abort() {
+void Http2ServerStream::abort_stream() {
   if (state_ != State::answering) return;
   server_->engine().reset(*this, Http2Error::cancel);
   server_->pump();
 }
+
+bool Http2ServerStream::has_room() const { return outbox.bytes() < kHttp2OutboxBytesMax; }
 
 base::Task<bool> Http2ServerStream::wait_sent() {
   if (!sent_) sent_ = std::make_unique<base::Notifier>();
@@ -292,7 +263,7 @@ base::Task<bool> Http2ServerStream::wait_sent() {
 
 void Http2ServerStream::on_sent() {
   sent_since_ = connection_->now();
-  if (sent_ && outbox.bytes() < kHttp2OutboxBytesMax) sent_->notify();
+  if (sent_ && has_room()) sent_->notify();
   if (session_) {
     auto session = session_;
     session->on_sent();
