@@ -6,9 +6,12 @@ VM_PACKAGES=(systemd-sysv linux-image-cloud-amd64 initramfs-tools kmod udev dbus
 VM_MEMORY_MB=3072
 VM_SECONDS_MAX=${VM_SECONDS_MAX:-3000}
 
-# The root file system: made once, cached in build/vm, never written to by a run.
+# The root file system: made once for a list of packages and a unit, cached in build/vm, never written
+# to by a run.
 vm_root() {
-  [ -f build/vm/root.ext4 ] && return 0
+  local made_from
+  made_from=$(printf '%s\n' "${VM_PACKAGES[@]}" | cat - tests/vm/skiff-test.service | sha256sum)
+  [ -f build/vm/root.ext4 ] && [ "$(cat build/vm/made_from 2>/dev/null)" = "$made_from" ] && return 0
   step "making the machine's root file system (once)"
   rm -rf build/vm/root build/vm/root.tar
   mmdebstrap --variant=minbase --include="$(IFS=,; echo "${VM_PACKAGES[*]}")" \
@@ -26,6 +29,7 @@ vm_root() {
   mkfs.ext4 -q -d build/vm/root build/vm/root.partial
   rm -rf build/vm/root build/vm/root.tar
   mv build/vm/root.partial build/vm/root.ext4
+  printf '%s\n' "$made_from" >build/vm/made_from
 }
 
 # What is under test, on a disk of its own: the static binary, the tests, the unit.
