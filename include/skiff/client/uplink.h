@@ -1,0 +1,56 @@
+// A worker's way to its masters: one outgoing HTTP/2 connection that carries its API requests,
+// every watch, the heartbeat and the streams that a master asks for. Architecture: docs/security.md
+// and docs/request-path.md, "Across two machines".
+#pragma once
+
+#include <skiff/base/clock.h>
+#include <skiff/base/executor.h>
+#include <skiff/base/random.h>
+#include <skiff/base/result.h>
+#include <skiff/base/task.h>
+#include <skiff/client/client.h>
+#include <skiff/client/node_channel.h>
+#include <skiff/http/tls.h>
+#include <skiff/loop/loop.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace skiff::client {
+
+struct MasterAddress {
+  std::string host;
+  std::uint16_t port = 6443;
+};
+
+// The references outlive the uplink.
+struct UplinkOptions {
+  loop::Loop* loop = nullptr;  // everything runs there
+  base::Random* random = nullptr;
+  std::string node_name;
+  std::vector<MasterAddress> masters;     // tried in turn, with jittered back-off
+  std::shared_ptr<http::TlsContext> tls;  // trusts the cluster's CA, has the node's certificate
+  // Streams that a master asks for are opened here; set before run().
+  NodeChannel* local = nullptr;
+  // Called on the loop when the connection comes and goes.
+  std::function<void(bool connected)> on_change;
+};
+
+// Loop-only, except client(), which is thread-safe as every Client.
+class Uplink {
+ public:
+  virtual ~Uplink() = default;
+  // Requests wait for a connection for a short while, then fail as unavailable. Watches of all
+  // callers share one stream, which carries changes as deltas.
+  virtual Client& client() = 0;
+  virtual void set_local(NodeChannel* local) = 0;
+  virtual bool is_connected() const = 0;
+  // Keeps the connection until cancelled.
+  virtual base::Task<void> run(base::CancelToken cancel) = 0;
+};
+std::unique_ptr<Uplink> make_uplink(UplinkOptions options);
+
+}  // namespace skiff::client
