@@ -33,7 +33,9 @@ def run_case(host, name, function):
         print(f"ok     {name} ({time.monotonic() - start:.1f} s)", flush=True)
         return True
     except Exception as error:  # a failed case must not end the others
-        print(f"FAILED {name} ({time.monotonic() - start:.1f} s): {error}", flush=True)
+        # An assertion without words is told by its line.
+        words = str(error) or traceback.extract_tb(error.__traceback__)[-1].line
+        print(f"FAILED {name} ({time.monotonic() - start:.1f} s): {words}", flush=True)
         if not isinstance(error, AssertionError):
             traceback.print_exc()
         return False

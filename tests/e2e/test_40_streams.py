@@ -9,7 +9,7 @@ import re
 import subprocess
 import time
 
-from host import expect, wait_for
+from host import NODE_IP, expect, run, wait_for
 
 IMAGE = "skiff.test/web:1"
 
@@ -51,6 +51,34 @@ def exec_output(host, version):
     served = {p for p, n in upgrades(host).items() if n > before.get(p, 0)}
     wanted = {"websocket/v5.channel.k8s.io"} if minor(version) >= 30 else {"spdy/v4.channel.k8s.io", "spdy/v5.channel.k8s.io"}
     assert len(served) == 1 and served <= wanted, f"served by {served}, not {wanted}"
+
+
+# Says how long after the head of the upgrade the first output of `echo` comes, in milliseconds.
+MEASURE_FIRST_OUTPUT = """
+import base64, os, socket, ssl, sys, time
+pki, host = sys.argv[1:]
+context = ssl.create_default_context(cafile=f"{pki}/ca.crt")
+context.load_cert_chain(f"{pki}/admin.crt", f"{pki}/admin.key")
+connection = context.wrap_socket(socket.create_connection((host, 6443), 5), server_hostname="kubernetes")
+connection.sendall(f"GET /api/v1/namespaces/default/pods/box/exec?command=echo&command=hello&stdout=true HTTP/1.1\\r\\nHost: kubernetes\\r\\nConnection: Upgrade\\r\\nUpgrade: websocket\\r\\nSec-WebSocket-Version: 13\\r\\nSec-WebSocket-Key: {base64.b64encode(os.urandom(16)).decode()}\\r\\nSec-WebSocket-Protocol: v5.channel.k8s.io\\r\\n\\r\\n".encode())
+got, switched = b"", None
+while b"hello" not in got:
+    got += connection.recv(4096) or sys.exit("closed: " + repr(got))
+    if switched is None and b"\\r\\n\\r\\n" in got:
+        switched = time.monotonic()
+print((time.monotonic() - switched) * 1000)
+"""
+
+
+def exec_streams_before_output(host):
+    """kubectl 1.30 and later drop output that comes before they have made their streams, so the
+    upgrade has to be answered before the process is started, not after."""
+    times = []
+    for _ in range(5):
+        result = run(host.command(["python3", "-c", MEASURE_FIRST_OUTPUT, str(host.data / "pki"), NODE_IP]))
+        assert result.returncode == 0, result
+        times.append(float(result.stdout))
+    assert min(times) > 4, f"the first output came {times} ms after the upgrade"
 
 
 def exec_stdin(host, version):
@@ -167,6 +195,6 @@ def clean_up(host):
     host.kubectl_ok("delete", "pod", "box", "reader", "--timeout=30s")
 
 
-TESTS = [("pods", prepare), ("exec: output, error, exit code", every(exec_output)), ("exec: stdin", every(exec_stdin)), ("exec: large output", every(exec_large_output)),
+TESTS = [("pods", prepare), ("exec: output, error, exit code", every(exec_output)), ("exec: streams before output", exec_streams_before_output), ("exec: stdin", every(exec_stdin)), ("exec: large output", every(exec_large_output)),
          ("exec: terminal", every(exec_terminal)), ("cp both ways", every(copy_both_ways)), ("attach", every(attach_stdin)), ("port-forward", every(port_forward)),
          ("run -i --rm", every(run_rm)), ("logs -f", every(logs_follow)), ("bad names", bad_names), ("clean-up", clean_up)]

@@ -140,10 +140,11 @@ base::Task<void> LocalChannel::serve_exec(PodWorker* worker, std::shared_ptr<Ope
     exec_options.command.emplace_back(word.as_string());
   auto* runtime = context_.options.runtime;
   auto begin = [runtime, exec_options] { return runtime->exec(exec_options); };
-  auto started = co_await loop::run_blocking(*context_.options.work, std::move(begin));
+  // As the kubelet: the streams are there first, and the error channel tells. kubectl drops output
+  // that comes before it has made its own streams, so it gets the time that the start takes.
   opening->opened.set(base::Status());
+  auto started = co_await loop::run_blocking(*context_.options.work, std::move(begin));
   if (!started) {
-    // As the kubelet: the streams are there, and the error channel tells.
     std::string message(started.status().message());
     co_await session->send(3, failure_status(message), true);
     co_return;
