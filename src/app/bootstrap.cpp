@@ -164,7 +164,6 @@ base::Result<ClusterKeys> ensure_cluster_keys(const Config& config, const NodeId
   SKIFF_ASSIGN_OR_RETURN(auto authority_pair, ensure_authority(folder + "/ca", now));
   SKIFF_ASSIGN_OR_RETURN(auto authority, pki::open_authority(authority_pair));
   ClusterKeys keys;
-  keys.ca_pem = authority_pair.certificate_pem;
   SKIFF_ASSIGN_OR_RETURN(keys.server,
                          ensure_certificate(folder + "/server", *authority,
                                             server_identity(config, identity), true, now));
@@ -172,6 +171,8 @@ base::Result<ClusterKeys> ensure_cluster_keys(const Config& config, const NodeId
   admin.subject = {"system:admin", {"system:masters"}};
   SKIFF_ASSIGN_OR_RETURN(keys.admin,
                          ensure_certificate(folder + "/admin", *authority, admin, false, now));
+  keys.trust =
+      std::make_shared<pki::ClusterTrust>(std::move(authority), authority_pair.certificate_pem);
   SKIFF_ASSIGN_OR_RETURN(keys.service_account_key_pem, ensure_key(folder + "/service-account.key"));
   return keys;
 }
@@ -180,7 +181,8 @@ std::string admin_kubeconfig(const ClusterKeys& keys, const std::string& server_
   return base::concat(
       "apiVersion: v1\nkind: Config\ncurrent-context: skiff\nclusters:\n- name: skiff\n"
       "  cluster:\n    server: ",
-      server_url, "\n    certificate-authority-data: ", codec::base64_encode(keys.ca_pem),
+      server_url,
+      "\n    certificate-authority-data: ", codec::base64_encode(keys.trust->bundle_pem()),
       "\ncontexts:\n- name: skiff\n  context:\n    cluster: skiff\n    user: admin\nusers:\n"
       "- name: admin\n  user:\n    client-certificate-data: ",
       codec::base64_encode(keys.admin.certificate_pem),

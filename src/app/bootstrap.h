@@ -14,6 +14,7 @@
 #include <skiff/base/result.h>
 #include <skiff/pki/authority.h>
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -27,7 +28,7 @@ struct NodeIdentity {
 base::Result<NodeIdentity> find_identity(const Config& config);
 
 struct ClusterKeys {
-  std::string ca_pem;
+  std::shared_ptr<pki::ClusterTrust> trust;
   pki::KeyAndCertificate server;
   pki::KeyAndCertificate admin;
   std::string service_account_key_pem;

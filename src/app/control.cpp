@@ -17,7 +17,8 @@ base::Result<std::unique_ptr<Control>> Control::open(const Config& config, const
   manager.executor = &loop;
   manager.timers = &loop;
   manager.random = &base::secure_random();
-  manager.root_ca_pem = keys.ca_pem;
+  manager.trust = keys.trust.get();
+  manager.root_ca_pem = keys.trust->bundle_pem();
   manager.cluster_cidr = config.cluster_cidr;
   SKIFF_ASSIGN_OR_RETURN(control->controllers_,
                          controllers::make_controller_manager(std::move(manager)));

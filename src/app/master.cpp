@@ -43,6 +43,7 @@ base::Result<std::unique_ptr<Master>> Master::open(const Config& config,
   options.store = master->store_.get();
   options.hub = master->hub_.get();
   options.node_channel = node_channel;
+  options.trust = keys.trust.get();
   options.service_account_key_pem = keys.service_account_key_pem;
   options.service_account_issuer =
       base::concat("https://kubernetes.default.svc.", config.cluster_domain);
@@ -58,7 +59,7 @@ base::Result<std::unique_ptr<Master>> Master::open(const Config& config,
   http::TlsServerOptions tls;
   tls.certificate_pem = keys.server.certificate_pem;
   tls.key_pem = keys.server.key_pem;
-  tls.client_ca_pem = keys.ca_pem;
+  tls.client_ca_pem = keys.trust->bundle_pem();
   SKIFF_ASSIGN_OR_RETURN(master->tls_, http::make_tls_server_context(tls));
   http::ServerOptions server;
   server.addresses = {config.bind_address.empty() ? "0.0.0.0" : config.bind_address};

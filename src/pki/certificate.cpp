@@ -2,6 +2,7 @@
 
 #include "pki/identity.h"
 
+#include <openssl/err.h>
 #include <openssl/pem.h>
 
 #include <ctime>
@@ -57,6 +58,23 @@ base::Result<Store> make_store(std::string_view authorities_pem) {
   return store;
 }
 
+// What follows the first certificate of a PEM text.
+struct ChainFree {
+  void operator()(STACK_OF(X509) * chain) const { sk_X509_pop_free(chain, X509_free); }
+};
+using Chain = std::unique_ptr<STACK_OF(X509), ChainFree>;
+Chain read_chain(std::string_view pem) {
+  Chain chain(sk_X509_new_null());
+  Bio bio = read_bio(pem);
+  for (bool is_first = true;; is_first = false) {
+    Certificate next(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
+    if (!next) break;
+    if (!is_first) sk_X509_push(chain.get(), next.release());
+  }
+  ERR_clear_error();
+  return chain;
+}
+
 }  // namespace
 
 base::Result<std::string> make_private_key() {
@@ -104,51 +122,13 @@ base::Status verify_certificate(std::string_view certificate_pem, std::string_vi
   SKIFF_ASSIGN_OR_RETURN(Certificate certificate, read_certificate(certificate_pem));
   SKIFF_ASSIGN_OR_RETURN(Store store, make_store(authorities_pem));
   StoreContext context(X509_STORE_CTX_new());
-  X509_STORE_CTX_init(context.get(), store.get(), certificate.get(), nullptr);
+  Chain chain = read_chain(certificate_pem);
+  X509_STORE_CTX_init(context.get(), store.get(), certificate.get(), chain.get());
   X509_STORE_CTX_set_time(context.get(), 0, static_cast<std::time_t>(now.unix_seconds()));
   if (X509_verify_cert(context.get()) == 1) return base::Status::ok();
   int error = X509_STORE_CTX_get_error(context.get());
   return base::Status(base::Code::unauthenticated,
                       std::string("certificate: ") + X509_verify_cert_error_string(error));
-}
-
-base::Result<std::string> make_signing_request(const Identity& identity,
-                                               std::string_view private_key_pem) {
-  SKIFF_ASSIGN_OR_RETURN(Key key, read_private_key(private_key_pem));
-  SigningRequest request(X509_REQ_new());
-  SKIFF_RETURN_IF_ERROR(write_subject(X509_REQ_get_subject_name(request.get()), identity.subject));
-  X509_REQ_set_pubkey(request.get(), key.get());
-  SKIFF_ASSIGN_OR_RETURN(AlternativeNames names, make_alternative_names(identity));
-  if (names) {
-    STACK_OF(X509_EXTENSION)* extensions = nullptr;
-    X509V3_add1_i2d(&extensions, NID_subject_alt_name, names.get(), 0, X509V3_ADD_DEFAULT);
-    X509_REQ_add_extensions(request.get(), extensions);
-    sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
-  }
-  if (X509_REQ_sign(request.get(), key.get(), EVP_sha256()) == 0)
-    return openssl_status(base::Code::internal, "sign a request");
-  Bio bio(BIO_new(BIO_s_mem()));
-  PEM_write_bio_X509_REQ(bio.get(), request.get());
-  return bio_text(bio.get());
-}
-
-base::Result<Identity> inspect_signing_request(std::string_view request_pem) {
-  Bio bio = read_bio(request_pem);
-  SigningRequest request(PEM_read_bio_X509_REQ(bio.get(), nullptr, nullptr, nullptr));
-  if (!request)
-    return openssl_status(base::Code::invalid_argument, "not a signing request in PEM form");
-  EVP_PKEY* key = X509_REQ_get0_pubkey(request.get());
-  if (key == nullptr || X509_REQ_verify(request.get(), key) != 1)
-    return openssl_status(base::Code::invalid_argument,
-                          "the signing request is not signed with its own key");
-  Identity identity;
-  identity.subject = read_subject(X509_REQ_get_subject_name(request.get()));
-  STACK_OF(X509_EXTENSION)* extensions = X509_REQ_get_extensions(request.get());
-  AlternativeNames names(static_cast<GENERAL_NAMES*>(
-      X509V3_get_d2i(extensions, NID_subject_alt_name, nullptr, nullptr)));
-  sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
-  SKIFF_RETURN_IF_ERROR(read_alternative_names(names.get(), identity));
-  return identity;
 }
 
 }  // namespace skiff::pki

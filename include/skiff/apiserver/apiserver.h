@@ -9,6 +9,7 @@
 #include <skiff/client/client.h>
 #include <skiff/client/node_channel.h>
 #include <skiff/http/server.h>
+#include <skiff/pki/authority.h>
 #include <skiff/store/store.h>
 #include <skiff/watch/hub.h>
 
@@ -35,6 +36,8 @@ struct Options {
   store::Store* store = nullptr;
   watch::Hub* hub = nullptr;
   client::NodeChannel* node_channel = nullptr;  // null: streams to nodes answer 503
+
+  pki::ClusterTrust* trust = nullptr;  // null: nothing is signed
 
   std::string service_account_key_pem;  // ECDSA P-256 private key
   std::string service_account_issuer = "https://kubernetes.default.svc.cluster.local";

@@ -5,6 +5,7 @@
 #include <skiff/base/executor.h>
 #include <skiff/base/random.h>
 #include <skiff/client/client.h>
+#include <skiff/pki/authority.h>
 
 #include <memory>
 #include <string>
@@ -17,6 +18,7 @@ struct ManagerOptions {
   base::Executor* executor = nullptr;  // the control loop
   base::Timers* timers = nullptr;      // of the same loop
   base::Random* random = nullptr;
+  const pki::ClusterTrust* trust = nullptr;  // signs CertificateSigningRequests; null: nobody does
   std::string root_ca_pem;           // for the ConfigMap kube-root-ca.crt of every namespace
   std::string cluster_cidr;          // "10.42.0.0/16": every node gets a /24 of it
   int terminated_pods_max = 12'500;  // kube-controller-manager's --terminated-pod-gc-threshold

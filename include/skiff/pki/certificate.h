@@ -41,7 +41,8 @@ base::Result<CertificateInfo> inspect_certificate(std::string_view certificate_p
 // Whether the certificate holds the public half of the key.
 base::Result<bool> certificate_matches_key(std::string_view certificate_pem,
                                            std::string_view private_key_pem);
-// Signed by one of the authorities (PEM, several) and valid at `now`.
+// Signed by one of the authorities (PEM, several), directly or by the certificates that follow the
+// first one, and valid at `now`.
 base::Status verify_certificate(std::string_view certificate_pem, std::string_view authorities_pem,
                                 base::WallTime now);
 
@@ -50,5 +51,16 @@ base::Result<std::string> make_signing_request(const Identity& identity,
                                                std::string_view private_key_pem);
 // Checks the request's own signature. Errors: invalid_argument.
 base::Result<Identity> inspect_signing_request(std::string_view request_pem);
+
+struct SigningRequestInfo {
+  Identity identity;
+  std::vector<std::string> emails, uris;  // alternative names that no Identity has
+  std::string public_key_fingerprint;     // sha256 of the SubjectPublicKeyInfo, lower-case hex
+};
+// The same with everything that a request may say. Errors are in the words of Go's crypto/x509.
+base::Result<SigningRequestInfo> read_signing_request(std::string_view request_pem);
+
+// "" for PEM text of one or more certificates, else what is wrong with it, in upstream's words.
+std::string why_no_certificates(std::string_view pem);
 
 }  // namespace skiff::pki

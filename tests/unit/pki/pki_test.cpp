@@ -6,6 +6,7 @@
 
 using namespace skiff;
 using namespace skiff::pki;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -128,4 +129,77 @@ TEST_CASE("sealed bytes open with the same key and place only") {
   CHECK(equal_in_constant_time("abc", "abc"));
   CHECK_FALSE(equal_in_constant_time("abc", "abd"));
   CHECK_FALSE(equal_in_constant_time("abc", "ab"));
+}
+
+TEST_CASE("a request is signed as it asks, with usages and nothing of its own") {
+  auto authority = make_test_authority();
+  auto key = make_private_key();
+  auto request = make_signing_request(
+      {{"system:node:a", {"system:nodes"}}, {"a.example"}, {"10.0.0.1"}}, *key);
+  REQUIRE(request);
+  auto info = read_signing_request(*request);
+  REQUIRE(info);
+  CHECK(info->identity.dns_names == std::vector<std::string>{"a.example"});
+
+  auto made = authority->sign_as_requested(
+      *request, {{"digital signature", "key encipherment", "client auth"}, kNow - 5min, kNow + 1h});
+  REQUIRE(made);
+  auto certificate = inspect_certificate(*made);
+  REQUIRE(certificate);
+  CHECK(certificate->identity.subject.common_name == "system:node:a");
+  CHECK(certificate->identity.ip_addresses == std::vector<std::string>{"10.0.0.1"});
+  CHECK(certificate->for_client);
+  CHECK_FALSE(certificate->for_server);
+  CHECK_FALSE(certificate->is_authority);
+  CHECK(certificate->not_before == kNow - 5min);
+  CHECK(certificate->not_after == kNow + 1h);
+  CHECK(certificate->public_key_fingerprint == info->public_key_fingerprint);
+  CHECK(*certificate_matches_key(*made, *key));
+  CHECK(verify_certificate(*made, authority->certificate_pem(), kNow).is_ok());
+
+  auto odd = authority->sign_as_requested(*request, {{"client auth", "dance"}, kNow, kNow + 1h});
+  CHECK(odd.status().message() == "unrecognized usage values: [\"dance\"]");
+  auto late = authority->sign_as_requested(*request, {{"client auth"}, kNow, kNow + 100 * kYear});
+  CHECK(inspect_certificate(*late)->not_after == authority->not_after());
+}
+
+TEST_CASE("requests that are none, or signed by another key, are refused in upstream's words") {
+  auto why = [](std::string_view pem) {
+    return std::string(read_signing_request(pem).status().message());
+  };
+  CHECK(why("") == "PEM block type must be CERTIFICATE REQUEST");
+  CHECK(why(make_test_authority()->certificate_pem()) ==
+        "PEM block type must be CERTIFICATE REQUEST");
+  auto request = make_signing_request({{"a", {}}, {}, {}}, *make_private_key());
+  REQUIRE(request);
+  // The last digits before the end line belong to the signature.
+  auto end = request->find("\n-----END");
+  std::string forged = *request;
+  forged[end - 6] = forged[end - 6] == 'A' ? 'B' : 'A';
+  CHECK_FALSE(read_signing_request(forged).is_ok());
+  CHECK(why_no_certificates("").find("at least one") != std::string::npos);
+  CHECK(why_no_certificates(make_test_authority()->certificate_pem()).empty());
+  CHECK(why_no_certificates(*request) ==
+        "only CERTIFICATE PEM blocks are allowed, found \"CERTIFICATE REQUEST\"");
+}
+
+TEST_CASE("who trusts only the old authority believes what the new one signs") {
+  auto old_one = make_test_authority();
+  auto pair = make_authority("new-ca", kNow, 10 * kYear);
+  REQUIRE(pair);
+  auto cross = old_one->cross_sign(pair->certificate_pem);
+  REQUIRE(cross);
+  auto info = inspect_certificate(*cross);
+  REQUIRE(info);
+  CHECK(info->is_authority);
+  CHECK(info->issuer_common_name == "test-ca");
+
+  auto fresh = open_authority(*pair, *cross);
+  REQUIRE(fresh);
+  auto leaf = (*fresh)->issue({{{"a", {}}, {"a"}, {}}, false, true, kNow, kYear});
+  REQUIRE(leaf);
+  CHECK(verify_certificate(leaf->certificate_pem, old_one->certificate_pem(), kNow).is_ok());
+  CHECK(verify_certificate(leaf->certificate_pem, pair->certificate_pem, kNow).is_ok());
+  auto stranger = make_authority("old-ca", kNow, kYear);
+  CHECK_FALSE(verify_certificate(leaf->certificate_pem, stranger->certificate_pem, kNow).is_ok());
 }
