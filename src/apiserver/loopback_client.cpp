@@ -1,5 +1,6 @@
 // client::Client in this process: skips sockets, TLS and text, skips no filter.
 #include <skiff/base/strings.h>
+#include <skiff/client/resource_path.h>
 
 #include "apiserver/filters/filters.h"
 #include "apiserver/handlers/handlers.h"
@@ -13,32 +14,16 @@ namespace skiff::apiserver {
 
 using client::Client;
 using client::Resource;
+using client::resource_path;
 using codec::Json;
 
 namespace {
 
-std::string target_of(Resource resource, std::string_view namespace_name, std::string_view name,
-                      std::string_view subresource) {
-  std::string target = resource.group.empty()
-                           ? base::concat("/api/", resource.version)
-                           : base::concat("/apis/", resource.group, "/", resource.version);
-  if (!namespace_name.empty()) {
-    target += base::concat("/namespaces/", http::percent_encode(namespace_name));
-  }
-  target += base::concat("/", resource.resource);
-  if (!name.empty()) target += base::concat("/", http::percent_encode(name));
-  if (!subresource.empty()) target += base::concat("/", subresource);
+std::string list_target(Resource resource, const client::ListOptions& options, bool watch) {
+  std::string target = client::resource_path(resource, options.namespace_name, {}, {});
+  if (watch) client::add_query(target, "watch", "true");
+  client::add_selectors(target, options);
   return target;
-}
-
-std::string list_query(const client::ListOptions& options, bool watch) {
-  std::string query = watch ? "?watch=true" : "?";
-  auto add = [&](std::string_view key, std::string_view value) {
-    if (!value.empty()) query += base::concat("&", key, "=", http::percent_encode(value));
-  };
-  add("labelSelector", options.label_selector);
-  add("fieldSelector", options.field_selector);
-  return query.size() == 1 ? std::string() : query;
 }
 
 // The name under which a user's changes are tracked.
@@ -97,7 +82,7 @@ class LoopbackClient final : public Client {
                                std::string name) override {
     base::Executor& home = *base::Executor::current();
     co_await base::switch_to(*services_.options.workers);
-    auto result = get_now(target_of(resource, namespace_name, name, {}));
+    auto result = get_now(resource_path(resource, namespace_name, name, {}));
     co_await base::switch_to(home);
     co_return result;
   }
@@ -106,8 +91,7 @@ class LoopbackClient final : public Client {
                                                     client::ListOptions options) override {
     base::Executor& home = *base::Executor::current();
     co_await base::switch_to(*services_.options.workers);
-    auto task =
-        list_now(target_of(resource, options.namespace_name, {}, {}) + list_query(options, false));
+    auto task = list_now(list_target(resource, options, false));
     auto result = co_await std::move(task);
     co_await base::switch_to(home);
     co_return result;
@@ -116,8 +100,7 @@ class LoopbackClient final : public Client {
   base::Task<base::Result<std::unique_ptr<client::WatchStream>>> watch(
       Resource resource, client::ListOptions options, std::uint64_t revision,
       base::CancelToken cancel) override {
-    auto context = make_context(
-        "GET", target_of(resource, options.namespace_name, {}, {}) + list_query(options, true));
+    auto context = make_context("GET", list_target(resource, options, true));
     auto permit = enter(*context);
     if (!permit.is_ok()) co_return api::to_base_status(permit.error());
     auto filter =
@@ -136,7 +119,7 @@ class LoopbackClient final : public Client {
                                   std::string subresource, std::string name) override {
     base::Executor& home = *base::Executor::current();
     co_await base::switch_to(*services_.options.workers);
-    auto context = make_context("POST", target_of(resource, namespace_name, name, subresource));
+    auto context = make_context("POST", resource_path(resource, namespace_name, name, subresource));
     auto task = create_now(*context, std::move(object));
     auto result = co_await std::move(task);
     co_await base::switch_to(home);
@@ -147,8 +130,8 @@ class LoopbackClient final : public Client {
                                   std::string subresource) override {
     base::Executor& home = *base::Executor::current();
     co_await base::switch_to(*services_.options.workers);
-    auto context = make_context(
-        "PUT", target_of(resource, api::namespace_of(object), api::name_of(object), subresource));
+    auto context = make_context("PUT", resource_path(resource, api::namespace_of(object),
+                                                     api::name_of(object), subresource));
     auto task = update_now(*context, std::move(object));
     auto result = co_await std::move(task);
     co_await base::switch_to(home);
@@ -160,7 +143,8 @@ class LoopbackClient final : public Client {
                                  std::string subresource) override {
     base::Executor& home = *base::Executor::current();
     co_await base::switch_to(*services_.options.workers);
-    auto context = make_context("PATCH", target_of(resource, namespace_name, name, subresource));
+    auto context =
+        make_context("PATCH", resource_path(resource, namespace_name, name, subresource));
     auto task = patch_now(*context, type, std::move(patch));
     auto result = co_await std::move(task);
     co_await base::switch_to(home);
@@ -171,7 +155,7 @@ class LoopbackClient final : public Client {
                                   client::DeleteOptions options) override {
     base::Executor& home = *base::Executor::current();
     co_await base::switch_to(*services_.options.workers);
-    auto context = make_context("DELETE", target_of(resource, namespace_name, name, {}));
+    auto context = make_context("DELETE", resource_path(resource, namespace_name, name, {}));
     auto task = remove_now(*context, std::move(options));
     auto status = co_await std::move(task);
     co_await base::switch_to(home);

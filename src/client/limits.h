@@ -26,6 +26,38 @@ inline constexpr int kEventWriteTriesMax = 12;
 inline constexpr base::Duration kEventRetryDelay = std::chrono::seconds(10);
 inline constexpr std::size_t kEventMessageBytesMax = 1024;
 
+// A worker's connection to its masters. The longest wait before the next attempt is a share of the
+// time without one.
+inline constexpr int kReconnectShareOfOutage = 4;
+inline constexpr base::Duration kReconnectWaitMin = std::chrono::milliseconds(500);
+inline constexpr base::Duration kReconnectWaitMax = std::chrono::seconds(30);
+// A connection that lasted so long was a good one.
+inline constexpr base::Duration kConnectionGoodAfter = std::chrono::seconds(5);
+inline constexpr base::Duration kConnectTimeout = std::chrono::seconds(10);
+// Above the interval of heartbeats, so that these are the pings.
+inline constexpr base::Duration kPingInterval = std::chrono::seconds(40);
+inline constexpr base::Duration kPingTimeout = std::chrono::seconds(10);
+
+// Requests over it: how long one waits for a connection, and for its whole answer; how many there
+// are at a time; what an answer may have.
+inline constexpr base::Duration kConnectionWaitMax = std::chrono::seconds(5);
+inline constexpr base::Duration kAnswerTimeout = std::chrono::seconds(60);
+inline constexpr std::size_t kRequestsAtOnceMax = 512;
+inline constexpr std::size_t kObjectBytesMax = 4u << 20;
+inline constexpr std::size_t kListHeadBytesMax = 64u << 10;
+inline constexpr std::size_t kListBytesMax = 256u << 20;
+
+// Watches over it. What one reader has not taken yet; one that is slower must list again.
+inline constexpr std::size_t kRemoteWatchesMax = 2048;
+inline constexpr std::size_t kUnreadEventsMax = 4096;
+inline constexpr std::size_t kUnreadEventBytesMax = 8u << 20;
+// Events of one next().
+inline constexpr std::size_t kRemoteBatchMax = 64;
+// Between two attempts of a watch that a master ends or refuses for the moment.
+inline constexpr base::Duration kRewatchWait = std::chrono::seconds(1);
+
+static_assert(kReconnectWaitMin < kReconnectWaitMax);
+static_assert(kObjectBytesMax < kUnreadEventBytesMax && kObjectBytesMax < kListBytesMax);
 static_assert(kRelistDelayMin < kRelistDelayMax && kRetryDelayMin < kRetryDelayMax);
 static_assert(kEventQueueMax <= kEventCacheMax);
 static_assert(kSimilarEventsMax < kSpamBurst);

@@ -10,6 +10,7 @@
 #include <skiff/base/task.h>
 #include <skiff/client/client.h>
 #include <skiff/client/node_channel.h>
+#include <skiff/http/http2.h>
 #include <skiff/http/tls.h>
 #include <skiff/loop/loop.h>
 
@@ -26,6 +27,12 @@ struct MasterAddress {
   std::uint16_t port = 6443;
 };
 
+// Runs the control session on a connection (node_session.h): calls `on_established` when the master
+// has taken it, and returns when it has ended, with why. `connection` outlives the task.
+using NodeSessionRunner = std::function<base::Task<base::Status>(
+    http::Http2Connection& connection, NodeChannel* local, std::function<void()> on_established,
+    base::CancelToken cancel)>;
+
 // The references outlive the uplink.
 struct UplinkOptions {
   loop::Loop* loop = nullptr;  // everything runs there
@@ -35,7 +42,8 @@ struct UplinkOptions {
   std::shared_ptr<http::TlsContext> tls;  // trusts the cluster's CA, has the node's certificate
   // Streams that a master asks for are opened here; set before run().
   NodeChannel* local = nullptr;
-  // Called on the loop when the connection comes and goes.
+  NodeSessionRunner node_session;  // empty: a connection is established without one
+  // Called on the loop when a connection is established, and when it has gone.
   std::function<void(bool connected)> on_change;
 };
 
@@ -44,7 +52,9 @@ class Uplink {
  public:
   virtual ~Uplink() = default;
   // Requests wait for a connection for a short while, then fail as unavailable. Watches of all
-  // callers share one stream, which carries changes as deltas.
+  // callers share one stream, which carries changes as deltas; they outlast the connection and go
+  // on at their revision on the next one. The client must not outlive the uplink; its tasks end
+  // before, or soon after, run() has returned.
   virtual Client& client() = 0;
   virtual void set_local(NodeChannel* local) = 0;
   virtual bool is_connected() const = 0;

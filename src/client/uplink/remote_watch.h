@@ -1,0 +1,69 @@
+// One watch of a caller: it outlasts the connections that feed it.
+#pragma once
+
+#include <skiff/base/async.h>
+#include <skiff/client/client.h>
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace skiff::client {
+
+// An event as it came; the reader makes an object of it, on its own executor.
+struct SentEvent {
+  enum class Form : unsigned char {
+    text,  // a line of an ordinary watch: {"type":…,"object":…}
+  };
+  Form form = Form::text;
+  WatchEvent::Type type = WatchEvent::Type::added;
+  std::uint64_t revision = 0;
+  std::string bytes;
+};
+
+// Fed on the loop, read by one task anywhere. Thread-safe.
+class RemoteWatch {
+ public:
+  RemoteWatch(std::uint32_t id, Resource resource, ListOptions options, std::uint64_t revision)
+      : id(id), resource(resource), options(std::move(options)), revision_(revision) {}
+
+  const std::uint32_t id;
+  const Resource resource;
+  const ListOptions options;
+
+  // Everything up to here has been queued: where the next connection goes on.
+  std::uint64_t revision() const { return revision_.load(std::memory_order_relaxed); }
+  void move_to(std::uint64_t revision);
+  // A reader that is too far behind is told to list again.
+  void push(SentEvent event);
+  // A master has taken the watch.
+  void accept() { opened_.set(base::Status::ok()); }
+  // The reader gets what is queued, then this. The first call wins.
+  void end(base::Status why);
+  bool has_ended() const;
+  // Ends it unless a master has taken it.
+  void give_up(base::Status why) {
+    if (opened_.set(why)) end(std::move(why));
+  }
+
+  // How the first attempt went; awaited once.
+  base::Future<base::Status> opened() const { return opened_.future(); }
+  base::Task<base::Result<std::vector<WatchEvent>>> next(base::CancelToken cancel);
+
+ private:
+  std::vector<SentEvent> take(base::Status& ended);
+  base::Result<WatchEvent> decode(SentEvent event) const;
+
+  std::atomic<std::uint64_t> revision_;
+  base::OneShot<base::Status> opened_;
+  base::Notifier changed_;
+  mutable std::mutex mutex_;
+  std::deque<SentEvent> unread_;  // under mutex_
+  std::size_t unread_bytes_ = 0;  // under mutex_
+  base::Status ended_;            // under mutex_; ok while it runs
+};
+
+}  // namespace skiff::client
