@@ -69,6 +69,12 @@ class AgentImpl final : public Agent {
   void set_pod_cidr_callback(std::function<void(std::string)> callback) override {
     pod_cidr_callback_ = std::move(callback);
   }
+  void set_node_ip(std::string ip) override {
+    options_.node_ip = ip;
+    context_.node.node_ip = ip;
+    if (reporter_ != nullptr) reporter_->set_node_ip(std::move(ip));
+    pods_.on_node_address();
+  }
 
   base::Task<base::Status> run(base::CancelToken cancel) override {
     set_exit_callback();

@@ -103,7 +103,7 @@ base::Result<std::string> find_node_ip(std::string_view wanted) {
   if (auto source = default_route_source()) return format_ipv4(*source);
   for (const auto& a : addresses)
     if (!a.loopback) return format_ipv4(a.address);
-  return std::string("127.0.0.1");
+  return std::string(kNoNodeAddress);
 }
 
 }  // namespace skiff::app

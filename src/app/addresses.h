@@ -26,7 +26,8 @@ std::string format_ipv4(std::uint32_t address);
 base::Result<Network> parse_network(std::string_view text);
 
 // The node's address: `wanted` is an address, an interface name or a CIDR; empty means the source
-// address of the default route, else the first address that is not loopback, else 127.0.0.1.
+// address of the default route, else the first address that is not loopback, else kNoNodeAddress.
+inline constexpr std::string_view kNoNodeAddress = "127.0.0.1";
 base::Result<std::string> find_node_ip(std::string_view wanted);
 
 }  // namespace skiff::app

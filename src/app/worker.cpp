@@ -1,9 +1,15 @@
 #include "app/worker.h"
 
+#include <skiff/base/log.h>
 #include <skiff/base/strings.h>
 #include <skiff/base/version.h>
 #include <skiff/loop/work_pool.h>
+#include <skiff/net/address_watch.h>
 #include <skiff/sys/features.h>
+
+#include "app/addresses.h"
+
+#include <utility>
 
 namespace skiff::app {
 
@@ -78,13 +84,38 @@ base::Result<std::unique_ptr<Worker>> Worker::open(const Config& config,
   return worker;
 }
 
-base::Task<base::Status> Worker::run(base::CancelToken cancel) {
-  net::HostNetworkOptions host{config_.service_cidr, identity_.ip, config_.cluster_dns};
+base::Task<base::Status> Worker::prepare_host() const {
+  net::HostNetworkOptions host{config_.service_cidr, node_ip_, config_.cluster_dns};
   auto prepare = [host] { return net::prepare_host(host); };
   auto prepared = co_await loop::run_blocking(*threads_.blocking, prepare);
-  if (!prepared) co_return prepared.with_context("host network");
+  co_return prepared.with_context("host network");
+}
+
+base::Task<void> Worker::use_address() {
+  auto found = find_node_ip(config_.node_ip);
+  // Between two addresses there may be none, or none that was asked for.
+  if (!found || *found == kNoNodeAddress) co_return;
+  // The route to Services has gone with its source address, even when that is back.
+  std::string before = std::exchange(node_ip_, *found);
+  auto prepared = co_await prepare_host();
+  if (!prepared) base::log_warning("Services have no route", {{"error", prepared}});
+  if (before == node_ip_) co_return;
+  base::log_info("the node has another address", {{"before", before}, {"now", node_ip_}});
+  agent_->set_node_ip(node_ip_);
+}
+
+base::Task<void> Worker::follow_address(base::CancelToken cancel) {
+  auto ended = co_await net::watch_addresses(
+      threads_.agent->loop(), [this] { return use_address(); }, cancel);
+  if (!ended) base::log_warning("the node's address is not followed", {{"error", ended}});
+}
+
+base::Task<base::Status> Worker::run(base::CancelToken cancel) {
+  auto prepared = co_await prepare_host();
+  if (!prepared) co_return prepared;
   base::TaskScope scope(threads_.agent->loop());
   scope.spawn(services_.run(cancel));
+  scope.spawn(follow_address(cancel));
   auto ended = co_await agent_->run(cancel);
   co_await scope.join();
   co_return ended;

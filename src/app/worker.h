@@ -24,16 +24,21 @@ class Worker {
   base::Task<base::Status> run(base::CancelToken cancel);
 
  private:
+  base::Task<base::Status> prepare_host() const;
+  // The address of this board follows the kernel (DHCP).
+  base::Task<void> follow_address(base::CancelToken cancel);
+  base::Task<void> use_address();
+
   Worker(const Config& config, const NodeIdentity& identity, Threads& threads,
          client::Client& client)
       : config_(config),
-        identity_(identity),
+        node_ip_(identity.ip),
         threads_(threads),
         client_(client),
         services_(config, identity, threads, client) {}
 
   const Config& config_;
-  const NodeIdentity& identity_;
+  std::string node_ip_;
   Threads& threads_;
   client::Client& client_;
   ServiceNetwork services_;

@@ -10,6 +10,10 @@ namespace skiff::net {
 inline constexpr std::size_t kPodAddressesMax = 4096;
 inline constexpr std::size_t kAllocationFileBytesMax = 1u << 20;
 
+// Messages about addresses are read this much at a time, and looked at when none came for so long.
+inline constexpr std::size_t kAddressMessageBytes = 8u << 10;
+inline constexpr std::chrono::milliseconds kAddressSettle{500};
+
 // IFNAMSIZ without the terminator.
 inline constexpr std::size_t kInterfaceNameBytesMax = 15;
 

@@ -78,6 +78,9 @@ class Agent {
   virtual void set_before_stop(std::function<base::Task<void>(std::string pod_uid)> hook) = 0;
   // Called on the loop with the node's podCIDR once it is known. Set before run().
   virtual void set_pod_cidr_callback(std::function<void(std::string pod_cidr)> callback) = 0;
+  // The host has another address now: goes into the status of the node and of its pods. On the
+  // loop, while run() runs.
+  virtual void set_node_ip(std::string ip) = 0;
 };
 
 std::unique_ptr<Agent> make_agent(AgentOptions options);

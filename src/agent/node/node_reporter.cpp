@@ -36,6 +36,11 @@ void NodeReporter::set_not_ready(std::string message) {
   changed_.notify();
 }
 
+void NodeReporter::set_node_ip(std::string ip) {
+  input_.ip = std::move(ip);
+  changed_.notify();
+}
+
 base::Task<base::Status> NodeReporter::register_node() {
   auto& client = *context_.options.client;
   auto present = co_await client.get(client::resources::nodes, "", input_.name);

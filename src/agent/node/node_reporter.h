@@ -20,6 +20,7 @@ class NodeReporter {
   base::Task<void> run_lease(base::CancelToken cancel);
   // Empty: ready.
   void set_not_ready(std::string message);
+  void set_node_ip(std::string ip);
   const std::string& not_ready() const { return input_.not_ready_message; }
   static NodeInput make_input(const AgentOptions& options, HostFacts host);
 

@@ -117,6 +117,10 @@ void PodManager::on_config_change(const std::string& pod_uid) {
   if (auto* worker = find(pod_uid)) worker->on_config_change();
 }
 
+void PodManager::on_node_address() {
+  for (auto& entry : workers_) entry.second->on_node_address();
+}
+
 void PodManager::look_again() {
   for (auto& entry : workers_) entry.second->look_again();
 }

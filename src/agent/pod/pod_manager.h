@@ -29,6 +29,7 @@ class PodManager {
   base::Task<void> remove_orphans();
   void on_runtime_event(const std::string& pod_uid, const std::string& container_id);
   void on_config_change(const std::string& pod_uid);
+  void on_node_address();
   void look_again();
   base::Task<void> stop();
 

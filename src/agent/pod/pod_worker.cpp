@@ -79,6 +79,11 @@ void PodWorker::publish() {
   writer_.set(std::move(status));
 }
 
+void PodWorker::on_node_address() {
+  if (is_host_network() && !record_.pod_ip.empty()) record_.pod_ip = context_.node.node_ip;
+  if (!local_status_.is_null()) publish();
+}
+
 void PodWorker::set_pod(codec::Json pod) {
   writer_.set_api_object(pod);
   codec::Json api_status = pod["status"];

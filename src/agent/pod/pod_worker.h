@@ -57,6 +57,7 @@ class PodWorker {
   void on_runtime_event(const std::string& container_id);
   void on_config_change();
   void look_again() { changed_.notify(); }
+  void on_node_address();
 
   PodPhaseState state() const { return machine_.state(); }
   const PodRecord& record() const { return record_; }
