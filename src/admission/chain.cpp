@@ -23,6 +23,9 @@ class PluginChain final : public Chain {
     plugins_.push_back(make_node_restriction(options));
     plugins_.push_back(make_priority());
     plugins_.push_back(make_default_toleration_seconds());
+    plugins_.push_back(make_certificate_approval(options));
+    plugins_.push_back(make_certificate_signing(options));
+    plugins_.push_back(make_certificate_subject_restriction());
   }
 
   base::Task<api::Outcome<>> mutate(Attributes attributes, codec::Json& object,

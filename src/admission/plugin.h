@@ -24,6 +24,10 @@ std::unique_ptr<Plugin> make_node_restriction(const Options& options);
 std::unique_ptr<Plugin> make_priority();
 std::unique_ptr<Plugin> make_default_toleration_seconds();
 
+std::unique_ptr<Plugin> make_certificate_approval(const Options& options);
+std::unique_ptr<Plugin> make_certificate_signing(const Options& options);
+std::unique_ptr<Plugin> make_certificate_subject_restriction();
+
 // Whether the request creates a pod itself, not one of its subresources.
 inline bool creates_pod(const Attributes& a) {
   return a.operation == Operation::create && a.resource->group.empty() &&

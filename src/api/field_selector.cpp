@@ -82,6 +82,7 @@ const SelectableFields kSelectable[] = {
     {"", "nodes", {"spec.unschedulable"}},
     {"apps", "replicasets", {"status.replicas"}},
     {"", "services", {"spec.clusterIP", "spec.type"}},
+    {"certificates.k8s.io", "certificatesigningrequests", {"spec.signerName"}},
 };
 
 // What upstream's selectable fields say where the object says nothing.

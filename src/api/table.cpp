@@ -178,6 +178,12 @@ constexpr TableColumn kRoleBinding[] = {kName,
                                         {"Users", "string", "", 1},
                                         {"Groups", "string", "", 1},
                                         {"ServiceAccounts", "string", "", 1}};
+constexpr TableColumn kSigningRequest[] = {kName,
+                                           kAge,
+                                           {"SignerName", "string", "", 0},
+                                           {"Requestor", "string", "", 0},
+                                           {"RequestedDuration", "string", "", 0},
+                                           {"Condition", "string", "", 0}};
 constexpr TableColumn kOther[] = {kName, {"Created At", "date", "", 0}};
 
 struct Printer {
@@ -201,6 +207,7 @@ constexpr Printer kPrinters[] = {
     {"apps", "replicasets", kReplicaSet, replica_set_cells},
     {"coordination.k8s.io", "leases", kLease, lease_cells},
     {"discovery.k8s.io", "endpointslices", kEndpointSlice, endpoint_slice_cells},
+    {"certificates.k8s.io", "certificatesigningrequests", kSigningRequest, signing_request_cells},
     {"rbac.authorization.k8s.io", "rolebindings", kRoleBinding, role_binding_cells},
     {"rbac.authorization.k8s.io", "clusterrolebindings", kRoleBinding, role_binding_cells},
 };

@@ -1,3 +1,4 @@
+#include <skiff/api/object.h>
 #include <skiff/base/strings.h>
 
 #include <algorithm>
@@ -212,6 +213,20 @@ Json event_cells(const Json& event, base::WallTime now) {
                       base::trim(first_set(event["message"], event["note"]).as_string()),
                       first_seen, static_cast<long long>(count),
                       event.at({"metadata", "name"}).as_string()});
+}
+
+Json signing_request_cells(const Json& request, base::WallTime now) {
+  const Json& spec = request["spec"];
+  auto has = [&](std::string_view type) { return !find_condition(request, type).is_null(); };
+  std::string state = has("Denied") ? "Denied" : has("Approved") ? "Approved" : "Pending";
+  if (has("Failed")) state += ",Failed";
+  if (!request.at({"status", "certificate"}).empty()) state += ",Issued";
+  const Json& seconds = spec["expirationSeconds"];
+  return Json::array({request.at({"metadata", "name"}).as_string(), age_cell(request, now),
+                      or_none(spec["signerName"].as_string()), spec["username"].as_string(),
+                      seconds.is_int() ? human_duration(std::chrono::seconds(seconds.as_int()))
+                                       : std::string("<none>"),
+                      state});
 }
 
 }  // namespace skiff::api

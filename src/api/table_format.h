@@ -21,6 +21,7 @@ codec::Json node_cells(const codec::Json& node, base::WallTime now);
 codec::Json service_cells(const codec::Json& service, base::WallTime now);
 codec::Json endpoints_cells(const codec::Json& endpoints, base::WallTime now);
 codec::Json endpoint_slice_cells(const codec::Json& slice, base::WallTime now);
+codec::Json signing_request_cells(const codec::Json& request, base::WallTime now);
 // Of the core and of the events.k8s.io form.
 codec::Json event_cells(const codec::Json& event, base::WallTime now);
 

@@ -5,6 +5,7 @@
 
 #include "apiserver/filters/filters.h"
 #include "apiserver/roles/escalation.h"
+#include "apiserver/signing_request.h"
 
 namespace skiff::apiserver {
 
@@ -30,6 +31,7 @@ base::Task<api::Outcome<>> AdmissionHooks::mutate(Json& object, const Json& live
   auto a = attributes(object, live);
   auto task = context_.services.admission->mutate(a, object, live);
   SKIFF_CO_CHECK(co_await std::move(task));
+  complete_signing_request(context_, object, live);
   co_return check_escalation(context_, object, live);
 }
 

@@ -96,7 +96,8 @@ base::Task<ResponseOutcome> route(RequestContext& context) {
   if (find_review(info) != nullptr) handler = handle_review;
   const bool is_view = info.subresource.empty() || info.subresource == "status" ||
                        info.subresource == "scale" || info.subresource == "finalize" ||
-                       info.subresource == "ephemeralcontainers" || info.subresource == "resize";
+                       info.subresource == "ephemeralcontainers" || info.subresource == "resize" ||
+                       info.subresource == "approval";
   for (const auto& verb : kVerbs) {
     if (handler == nullptr && is_view && verb.verb == info.verb) handler = verb.handler;
   }

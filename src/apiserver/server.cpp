@@ -79,6 +79,7 @@ base::Result<std::unique_ptr<ApiServer>> make_apiserver(Options options) {
 
   admission::Options admission_options;
   admission_options.reader = services->reader.get();
+  admission_options.authorizer = services->authorizer.get();
   admission_options.timers = options.timers;
   admission_options.random = options.random;
   services->admission = admission::make_chain(admission_options);

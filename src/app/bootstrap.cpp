@@ -164,9 +164,9 @@ base::Result<ClusterKeys> ensure_cluster_keys(const Config& config, const NodeId
   SKIFF_ASSIGN_OR_RETURN(auto authority_pair, ensure_authority(folder + "/ca", now));
   SKIFF_ASSIGN_OR_RETURN(auto authority, pki::open_authority(authority_pair));
   ClusterKeys keys;
-  SKIFF_ASSIGN_OR_RETURN(keys.server,
-                         ensure_certificate(folder + "/server", *authority,
-                                            server_identity(config, identity), true, now));
+  keys.server_names = server_identity(config, identity);
+  SKIFF_ASSIGN_OR_RETURN(keys.server, ensure_certificate(folder + "/server", *authority,
+                                                         keys.server_names, true, now));
   pki::Identity admin;
   admin.subject = {"system:admin", {"system:masters"}};
   SKIFF_ASSIGN_OR_RETURN(keys.admin,

@@ -30,6 +30,7 @@ base::Result<NodeIdentity> find_identity(const Config& config);
 struct ClusterKeys {
   std::shared_ptr<pki::ClusterTrust> trust;
   pki::KeyAndCertificate server;
+  pki::Identity server_names;  // what the server's certificate says
   pki::KeyAndCertificate admin;
   std::string service_account_key_pem;
 };

@@ -18,6 +18,7 @@ base::Result<std::unique_ptr<Control>> Control::open(const Config& config, const
   manager.timers = &loop;
   manager.random = &base::secure_random();
   manager.trust = keys.trust.get();
+  manager.master_names = keys.server_names;
   manager.root_ca_pem = keys.trust->bundle_pem();
   manager.cluster_cidr = config.cluster_cidr;
   SKIFF_ASSIGN_OR_RETURN(control->controllers_,

@@ -28,6 +28,17 @@ inline constexpr base::Duration kNodeStartupGracePeriod = std::chrono::seconds(6
 inline constexpr base::Duration kOrphanedPodQuarantine = std::chrono::seconds(40);
 inline constexpr int kNodeCidrBits = 24;
 
+// Certificates by signing request, as kube-controller-manager's --cluster-signing-duration; the
+// end of short ones is not back-dated.
+inline constexpr base::Duration kSignedLifeMax = std::chrono::hours(24 * 365);
+inline constexpr base::Duration kSignedLifeMin = std::chrono::minutes(10);
+inline constexpr base::Duration kSignedBackDating = std::chrono::minutes(5);
+inline constexpr base::Duration kShortLife = std::chrono::hours(8);
+// How long requests stay that nobody decided, and that somebody did.
+inline constexpr base::Duration kPendingLife = std::chrono::hours(24);
+inline constexpr base::Duration kDecidedLife = std::chrono::hours(1);
+
+static_assert(kSignedBackDating < kSignedLifeMin && kSignedLifeMin < kShortLife);
 static_assert(kSlowStartBatch <= kBurstReplicasMax);
 static_assert(kEndpointsPerSliceMax <= kEndpointsMax);
 static_assert(kNodeGracePeriod <= kNodeStartupGracePeriod);

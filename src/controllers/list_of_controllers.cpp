@@ -19,6 +19,9 @@ std::vector<std::unique_ptr<Controller>> list_of_controllers(Context& context,
   list.push_back(make_node_lifecycle_controller(context));
   list.push_back(make_taint_eviction_controller(context));
   list.push_back(make_pod_garbage_controller(context, options.terminated_pods_max));
+  list.push_back(make_approver_controller(context, options.master_names));
+  if (options.trust != nullptr) list.push_back(make_signer_controller(context, *options.trust));
+  list.push_back(make_cleaner_controller(context));
   return list;
 }
 

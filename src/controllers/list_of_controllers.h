@@ -23,6 +23,11 @@ std::unique_ptr<Controller> make_garbage_collector(Context& context);
 std::unique_ptr<Controller> make_node_ipam_controller(Context& context, const NodeCidrRange& range);
 std::unique_ptr<Controller> make_node_lifecycle_controller(Context& context);
 std::unique_ptr<Controller> make_taint_eviction_controller(Context& context);
+std::unique_ptr<Controller> make_approver_controller(Context& context,
+                                                     const pki::Identity& master_names);
+std::unique_ptr<Controller> make_signer_controller(Context& context,
+                                                   const pki::ClusterTrust& trust);
+std::unique_ptr<Controller> make_cleaner_controller(Context& context);
 std::unique_ptr<Controller> make_pod_garbage_controller(Context& context, int terminated_pods_max);
 
 std::vector<std::unique_ptr<Controller>> list_of_controllers(Context& context,

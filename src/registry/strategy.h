@@ -45,6 +45,9 @@ void prepare_service_update(std::string_view subresource, codec::Json& service,
 void prepare_secret_create(codec::Json& secret);
 void prepare_secret_update(std::string_view subresource, codec::Json& secret,
                            const codec::Json& live);
+void prepare_signing_request_create(codec::Json& request);
+void prepare_signing_request_update(std::string_view subresource, codec::Json& request,
+                                    const codec::Json& live);
 void prepare_replica_set_create(codec::Json& object);
 void prepare_deployment_create(codec::Json& object);
 

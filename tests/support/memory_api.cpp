@@ -176,6 +176,10 @@ base::Task<client::Client::ObjectResult> MemoryApi::create(Resource resource,
   ++writes;
   std::string own_name(object.at({"metadata", "name"}).as_string());
   SKIFF_CO_RETURN_IF_ERROR(check("create", resource, subresource.empty() ? own_name : name));
+  if (answer) {
+    Json answered = answer(resource, object);
+    if (!answered.is_null()) co_return answered;
+  }
   if (subresource == "binding") {
     auto& pods = of(resource);
     auto found = pods.find(key_of(namespace_name, name));
@@ -214,7 +218,7 @@ client::Client::ObjectResult MemoryApi::write_back(Resource resource, const std:
   if (!expected.empty() && expected != std::to_string(entry.revision))
     return base::conflict("the object has been modified");
   Json next = subresource.empty() || subresource == "finalize" ? object : entry.object;
-  if (subresource == "status") next.set("status", object["status"]);
+  if (subresource == "status" || subresource == "approval") next.set("status", object["status"]);
   if (subresource.empty() && entry.object.contains("status"))
     next.set("status", entry.object["status"]);
   next["metadata"].set("uid", entry.object.at({"metadata", "uid"}));

@@ -52,6 +52,8 @@ class MemoryApi final : public client::Client {
   std::function<base::Status(std::string_view verb, client::Resource resource,
                              std::string_view name)>
       fault;
+  // Answers kinds that are questions; null JSON for all others.
+  std::function<codec::Json(client::Resource resource, const codec::Json& question)> answer;
   std::size_t lists = 0, watches = 0, writes = 0;
 
  private:

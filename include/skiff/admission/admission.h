@@ -29,6 +29,7 @@ struct Attributes {
 
 struct Options {
   const auth::ObjectReader* reader = nullptr;
+  const auth::Authorizer* authorizer = nullptr;
   base::Timers* timers = nullptr;  // a pod waits a moment for the account of a new namespace
   base::Random* random = nullptr;
 };
@@ -45,7 +46,8 @@ class Chain {
 };
 
 // Every plug-in in upstream's order: NamespaceLifecycle, ServiceAccount, NodeRestriction,
-// Priority, DefaultTolerationSeconds.
+// Priority, DefaultTolerationSeconds, CertificateApproval, CertificateSigning,
+// CertificateSubjectRestriction.
 std::unique_ptr<Chain> make_chain(const Options& options);
 
 }  // namespace skiff::admission

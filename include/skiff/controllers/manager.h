@@ -19,6 +19,7 @@ struct ManagerOptions {
   base::Timers* timers = nullptr;      // of the same loop
   base::Random* random = nullptr;
   const pki::ClusterTrust* trust = nullptr;  // signs CertificateSigningRequests; null: nobody does
+  pki::Identity master_names;                // what no node may have in its serving certificate
   std::string root_ca_pem;           // for the ConfigMap kube-root-ca.crt of every namespace
   std::string cluster_cidr;          // "10.42.0.0/16": every node gets a /24 of it
   int terminated_pods_max = 12'500;  // kube-controller-manager's --terminated-pod-gc-threshold

@@ -23,6 +23,8 @@ constexpr KindRules kKindRules[] = {
      validate_replica_set_update},
     {"apps", "Deployment", check_dns1123_subdomain, validate_deployment,
      validate_deployment_update},
+    {"certificates.k8s.io", "CertificateSigningRequest", check_path_segment_name,
+     validate_signing_request, validate_signing_request_update},
     {"rbac.authorization.k8s.io", "Role", check_path_segment_name, validate_role,
      validate_role_update},
     {"rbac.authorization.k8s.io", "ClusterRole", check_path_segment_name, validate_cluster_role,

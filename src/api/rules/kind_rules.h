@@ -72,6 +72,9 @@ void validate_role_binding_update(const codec::Json& object, const codec::Json& 
 void validate_cluster_role_binding(const codec::Json& object, ErrorList& errors);
 void validate_cluster_role_binding_update(const codec::Json& object, const codec::Json& old_object,
                                           std::string_view subresource, ErrorList& errors);
+void validate_signing_request(const codec::Json& object, ErrorList& errors);
+void validate_signing_request_update(const codec::Json& object, const codec::Json& old_object,
+                                     std::string_view subresource, ErrorList& errors);
 void validate_pod_create(const codec::Json& pod, ErrorList& errors);
 void validate_pod_update(const codec::Json& pod, const codec::Json& old_pod,
                          std::string_view subresource, ErrorList& errors);

@@ -16,10 +16,19 @@ using codec::Json;
 namespace resources = client::resources;
 using namespace std::chrono_literals;
 
+inline std::shared_ptr<pki::ClusterTrust> make_trust(base::WallTime now) {
+  auto pair = pki::make_authority("test-ca", now, std::chrono::hours(24 * 3650));
+  REQUIRE(pair);
+  auto authority = pki::open_authority(*pair);
+  REQUIRE(authority);
+  return std::make_shared<pki::ClusterTrust>(std::move(*authority), pair->certificate_pem);
+}
+
 struct ControllerFixture {
   SimLoop loop;
   MemoryApi api{loop};
   std::unique_ptr<base::Random> random = base::seeded_random(7);
+  std::shared_ptr<pki::ClusterTrust> trust = make_trust(loop.now());
   base::TaskScope scope{loop};
   std::unique_ptr<controllers::ControllerManager> manager;
   bool pods_run = true;
@@ -39,6 +48,8 @@ struct ControllerFixture {
     options.executor = &loop;
     options.timers = &loop;
     options.random = random.get();
+    options.trust = trust.get();
+    options.master_names.dns_names = {"kubernetes"};
     options.root_ca_pem = "PEM";
     options.cluster_cidr = "10.42.0.0/16";
     auto made = controllers::make_controller_manager(options);
