@@ -1,6 +1,7 @@
 #include "api/json_scan.h"
 
 #include <skiff/api/object.h>
+#include <skiff/api/scan.h>
 
 namespace skiff::api {
 
@@ -72,17 +73,20 @@ void JsonScanner::skip_space() {
 }
 
 std::string_view JsonScanner::take_string() {
-  std::size_t start = at_;
-  for (std::size_t i = at_ + 1; i < text_.size(); ++i) {
-    if (text_[i] == '\\') {
-      ++i;
-    } else if (text_[i] == '"') {
-      at_ = i + 1;
-      return text_.substr(start, at_ - start);
+  const std::size_t start = at_;
+  std::size_t from = at_ + 1;
+  for (;;) {
+    const std::size_t quote = text_.find('"', from);
+    if (quote == std::string_view::npos) {
+      at_ = text_.size();
+      return {};
     }
+    std::size_t escapes = quote;
+    while (escapes > from && text_[escapes - 1] == '\\') --escapes;
+    at_ = from = quote + 1;
+    // Behind an odd number of backslashes it belongs to the string.
+    if ((quote - escapes) % 2 == 0) return text_.substr(start, at_ - start);
   }
-  at_ = text_.size();
-  return {};
 }
 
 bool JsonScanner::enter_object() {
@@ -194,6 +198,13 @@ std::optional<std::string> scan_string(std::string_view json,
   auto raw = scan_raw(json, path.begin(), path.size());
   if (!raw) return std::nullopt;
   return decode_json_string(*raw);
+}
+
+codec::Json scan_tree(std::string_view json, std::initializer_list<std::string_view> path) {
+  auto raw = scan_raw(json, path.begin(), path.size());
+  if (!raw) return {};
+  auto tree = codec::parse_json(*raw);
+  return tree.is_ok() ? std::move(*tree) : codec::Json();
 }
 
 std::vector<std::pair<std::string, std::string>> scan_string_map(

@@ -3,18 +3,27 @@
 
 #include "codec/limits.h"
 
+// Strings are mostly text without escapes, which this reads by 16 bytes.
+#if defined(__SSE2__)
+#define RAPIDJSON_SSE2
+#endif
 #include <rapidjson/error/en.h>
-#include <rapidjson/memorystream.h>
 #include <rapidjson/reader.h>
 
 #include <algorithm>
+#include <iterator>
+#include <memory>
 #include <unordered_map>
 
 namespace skiff::codec {
 
 namespace {
 
-// Builds the tree from the reader's events. The stack holds the open arrays and objects.
+// What rapidjson may read beyond the end of a text, in its aligned steps.
+constexpr std::size_t kPaddingBytes = 16;
+
+// Builds the tree from the reader's events. Items and members wait on two stacks until their array
+// or object ends and takes them, at its exact size.
 class TreeBuilder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, TreeBuilder> {
  public:
   explicit TreeBuilder(const JsonParseOptions& options) : options_(options) {}
@@ -33,86 +42,106 @@ class TreeBuilder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, TreeB
     return add(Json(std::string_view(text, size)));
   }
   bool Key(const char* text, rapidjson::SizeType size, bool) {
-    Frame& frame = stack_.back();
-    frame.key.assign(text, size);
+    members_.push_back({std::string(text, size), Json()});
     return true;
   }
-  bool StartObject() { return open(Json::object()); }
-  bool StartArray() { return open(Json::array()); }
-  bool EndObject(rapidjson::SizeType) { return close(); }
-  bool EndArray(rapidjson::SizeType) { return close(); }
+  bool StartObject() { return open(members_.size(), true); }
+  bool StartArray() { return open(items_.size(), false); }
+  bool EndObject(rapidjson::SizeType) {
+    Json object = Json::object();
+    take_from(open_.back().begin, members_, object.mutable_members());
+    return close(std::move(object));
+  }
+  bool EndArray(rapidjson::SizeType) {
+    Json array = Json::array();
+    take_from(open_.back().begin, items_, array.mutable_items());
+    return close(std::move(array));
+  }
 
   Json take() { return std::move(root_); }
   bool over_limit() const { return over_limit_; }
 
  private:
-  struct Frame {
-    Json value;
-    std::string key;  // of the member being read, for objects
-    std::unordered_map<std::string, std::size_t> large_index;  // key to position, large objects
+  using KeyIndex = std::unordered_map<std::string, std::size_t>;
+  struct Open {
+    std::size_t begin;  // on the stack of members or of items
+    bool is_object;
+    std::unique_ptr<KeyIndex> large_index;  // key to position, of large objects
   };
 
-  bool open(Json empty) {
-    if (stack_.size() >= options_.limits.depth_max) return refuse();
-    stack_.push_back({std::move(empty), {}});
+  template <class T>
+  static void take_from(std::size_t begin, std::vector<T>& stack, std::vector<T>& out) {
+    auto first = stack.begin() + static_cast<std::ptrdiff_t>(begin);
+    out.reserve(stack.size() - begin);
+    out.insert(out.end(), std::make_move_iterator(first), std::make_move_iterator(stack.end()));
+    stack.erase(first, stack.end());
+  }
+  bool open(std::size_t begin, bool is_object) {
+    if (open_.size() >= options_.limits.depth_max) return refuse();
+    open_.push_back({begin, is_object, nullptr});
     return true;
   }
-  bool close() {
-    Json value = std::move(stack_.back().value);
-    stack_.pop_back();
+  bool close(Json value) {
+    open_.pop_back();
     return add(std::move(value));
   }
   bool add(Json value) {
     if (++values_ > options_.limits.values_max) return refuse();
-    if (stack_.empty()) {
+    if (open_.empty()) {
       root_ = std::move(value);
-      return true;
+    } else if (open_.back().is_object) {
+      members_.back().value = std::move(value);
+      if (std::size_t earlier = find_earlier(open_.back()); earlier + 1 < members_.size())
+        replace(earlier);
+    } else {
+      items_.push_back(std::move(value));
     }
-    Frame& frame = stack_.back();
-    if (frame.value.is_array()) {
-      frame.value.push_back(std::move(value));
-      return true;
-    }
-    add_member(frame, std::move(value));
     return true;
   }
-  void add_member(Frame& frame, Json value) {
-    auto& members = frame.value.mutable_members();
-    auto found = find_member(frame, members);
-    if (found == members.end()) {
-      if (frame.large_index.size() > 0) frame.large_index.emplace(frame.key, members.size());
-      members.push_back({std::move(frame.key), std::move(value)});
-      return;
-    }
+  // Of a repeated member the last value wins, in the place of the first.
+  void replace(std::size_t earlier) {
     if (options_.duplicates != nullptr && options_.duplicates->size() < kDuplicatesMax)
-      options_.duplicates->push_back(path_of(frame.key));
-    found->value = std::move(value);
+      options_.duplicates->push_back(path_of_last());
+    members_[earlier].value = std::move(members_.back().value);
+    members_.pop_back();
   }
-  // Linear while that is cheap; an index beyond, so that a hostile object costs no quadratic time.
-  Json::Object::iterator find_member(Frame& frame, Json::Object& members) {
-    if (members.size() < kLinearMembersMax)
-      return std::find_if(members.begin(), members.end(),
-                          [&](const JsonMember& m) { return m.key == frame.key; });
-    if (frame.large_index.empty())
-      for (std::size_t i = 0; i < members.size(); ++i) frame.large_index.emplace(members[i].key, i);
-    auto it = frame.large_index.find(frame.key);
-    return it == frame.large_index.end()
-               ? members.end()
-               : members.begin() + static_cast<std::ptrdiff_t>(it->second);
-  }
-  std::string path_of(std::string_view key) const {
-    std::string path;
-    for (std::size_t i = 0; i + 1 < stack_.size(); ++i) {
-      const Frame& frame = stack_[i];
-      if (frame.value.is_array()) {
-        path += base::concat("[", frame.value.size(), "]");
-      } else {
-        if (!path.empty()) path += '.';
-        path += frame.key;
-      }
+  // Where the key of the last member was first. Linear while that is cheap; an index beyond, so
+  // that a hostile object costs no quadratic time.
+  std::size_t find_earlier(Open& object) {
+    const std::size_t last = members_.size() - 1;
+    const std::string& key = members_[last].key;
+    if (last - object.begin < kLinearMembersMax) {
+      std::size_t i = object.begin;
+      while (i < last && members_[i].key != key) ++i;
+      return i;
     }
-    if (!path.empty()) path += '.';
-    return path.append(key);
+    if (!object.large_index) {
+      object.large_index = std::make_unique<KeyIndex>();
+      for (std::size_t i = object.begin; i < last; ++i)
+        object.large_index->emplace(members_[i].key, i);
+    }
+    return object.large_index->emplace(key, last).first->second;
+  }
+  // "spec.containers[0].name"
+  std::string path_of_last() const {
+    std::string path;
+    for (std::size_t level = 0; level < open_.size(); ++level) {
+      const std::size_t end = end_of(level);
+      if (!open_[level].is_object) {
+        path += base::concat("[", end - open_[level].begin, "]");
+        continue;
+      }
+      if (!path.empty()) path += '.';
+      path += members_[end - 1].key;
+    }
+    return path;
+  }
+  // Where those of the next open array or object of this sort begin.
+  std::size_t end_of(std::size_t level) const {
+    const bool is_object = open_[level].is_object;
+    for (std::size_t i = level + 1; i < open_.size(); ++i)
+      if (open_[i].is_object == is_object) return open_[i].begin;
+    return is_object ? members_.size() : items_.size();
   }
   bool refuse() {
     over_limit_ = true;
@@ -120,11 +149,17 @@ class TreeBuilder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, TreeB
   }
 
   const JsonParseOptions& options_;
-  std::vector<Frame> stack_;
+  std::vector<Open> open_;
+  std::vector<Json> items_;
+  std::vector<JsonMember> members_;
   Json root_;
   std::size_t values_ = 0;
   bool over_limit_ = false;
 };
+
+base::Status invalid(std::size_t offset, std::string_view why) {
+  return base::invalid_argument(base::concat("invalid JSON at offset ", offset, ": ", why));
+}
 
 }  // namespace
 
@@ -133,16 +168,22 @@ base::Result<Json> parse_json(std::string_view text, const JsonParseOptions& opt
     return base::Status(base::Code::too_large,
                         base::concat("JSON text of ", text.size(), " bytes is over the limit of ",
                                      options.limits.bytes_max));
+  std::string buffer;
+  buffer.reserve(text.size() + kPaddingBytes);
+  buffer.append(text).append(kPaddingBytes, '\0');
   TreeBuilder builder(options);
-  rapidjson::MemoryStream stream(text.data(), text.size());
+  rapidjson::InsituStringStream stream(buffer.data());
   rapidjson::Reader reader;
-  constexpr unsigned kFlags = rapidjson::kParseIterativeFlag | rapidjson::kParseFullPrecisionFlag;
+  constexpr unsigned kFlags = rapidjson::kParseInsituFlag | rapidjson::kParseIterativeFlag |
+                              rapidjson::kParseFullPrecisionFlag;
   rapidjson::ParseResult result = reader.Parse<kFlags>(stream, builder);
   if (builder.over_limit())
     return base::Status(base::Code::too_large, "JSON text nests too deeply or has too many values");
-  if (result.IsError())
-    return base::invalid_argument(base::concat("invalid JSON at offset ", result.Offset(), ": ",
-                                               rapidjson::GetParseError_En(result.Code())));
+  if (result.IsError()) return invalid(result.Offset(), rapidjson::GetParseError_En(result.Code()));
+  // For the reader a zero byte is the end.
+  if (stream.Tell() != text.size())
+    return invalid(stream.Tell(),
+                   rapidjson::GetParseError_En(rapidjson::kParseErrorDocumentRootNotSingular));
   return builder.take();
 }
 

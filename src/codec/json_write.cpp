@@ -3,6 +3,8 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstdint>
+#include <cstring>
 
 namespace skiff::codec {
 
@@ -37,6 +39,22 @@ constexpr std::array<bool, 256> kPlain = [] {
   for (int c = 0x20; c < 0x80; ++c) plain[static_cast<std::size_t>(c)] = c != '"' && c != '\\';
   return plain;
 }();
+
+// How many of the first bytes are plain for certain, in steps of eight: a byte that is not has its
+// highest bit set in one of the four terms. (Terms may be set above such a byte, too.)
+std::size_t plain_steps(std::string_view text) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101, kHighs = kOnes * 0x80;
+  std::size_t i = 0;
+  for (; i + 8 <= text.size(); i += 8) {
+    std::uint64_t word;
+    std::memcpy(&word, text.data() + i, 8);
+    const std::uint64_t quote = word ^ (kOnes * '"'), backslash = word ^ (kOnes * '\\');
+    const std::uint64_t special =
+        (word - kOnes * 0x20) | (quote - kOnes) | (backslash - kOnes) | word;
+    if ((special & kHighs) != 0) break;
+  }
+  return i;
+}
 
 void append_escape(char c, std::string& out) {
   switch (c) {
@@ -129,6 +147,7 @@ void write_json_string(std::string_view text, std::string& out) {
   std::size_t i = 0;
   while (i < text.size()) {
     std::size_t start = i;
+    i += plain_steps(text.substr(i));
     while (i < text.size() && kPlain[static_cast<unsigned char>(text[i])]) ++i;
     out.append(text, start, i - start);
     if (i == text.size()) break;

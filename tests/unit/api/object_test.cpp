@@ -1,4 +1,5 @@
 #include <skiff/api/object.h>
+#include <skiff/api/scan.h>
 
 #include <catch2/catch.hpp>
 
@@ -84,6 +85,14 @@ TEST_CASE("accessors read what is absent as empty") {
   CHECK(api::controller_of(Json(3)).is_null());
 }
 
+TEST_CASE("scanning passes quotes that are escaped") {
+  for (const char* text : {R"({"a\"b":"c","k":"v"})", R"({"a":"\\","k":"v"})",
+                           R"({"a":"\\\"","k":"v"})", R"({"a":["\\\\",{"x":"\"\""}],"k":"v"})"})
+    CHECK(api::scan_string(text, {"k"}) == "v");
+  for (const char* text : {R"({"k":"v\")", R"({"k":"v\\\")", R"({"k":")", R"({"k":"\")"})
+    CHECK_FALSE(api::scan_string(text, {"k"}));
+}
+
 TEST_CASE("scanning finds strings without a tree and decodes escapes") {
   const char* text =
       R"( { "a" : [1,{"b":"}"}] , "k\u0065y" : { "x":"\u00e9\ud83d\ude00\n", "n":1 } } )";
@@ -91,6 +100,9 @@ TEST_CASE("scanning finds strings without a tree and decodes escapes") {
   CHECK_FALSE(api::scan_string(text, {"key", "n"}));
   CHECK_FALSE(api::scan_string(text, {"a", "b"}));
   CHECK_FALSE(api::scan_string(text, {"key", "missing"}));
+  const Json list = api::scan_tree(text, {"a"});
+  CHECK(list.items()[1]["b"].as_string() == "}");
+  CHECK(api::scan_tree(text, {"a", "b"}).is_null());
   auto map = api::scan_string_map(R"({"metadata":{"labels":{"a":"1","b":2,"c":"3"}}})",
                                   {"metadata", "labels"});
   REQUIRE(map.size() == 2);

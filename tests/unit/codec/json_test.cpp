@@ -38,6 +38,35 @@ TEST_CASE("repeated members are named, and the last one wins") {
   CHECK(json->at({"spec", "list"}).items()[0]["a"].as_int() == 2);
 }
 
+TEST_CASE("a repeated member keeps the place of the first, at any depth") {
+  std::vector<std::string> duplicates;
+  JsonParseOptions options;
+  options.duplicates = &duplicates;
+  auto json = parse_json(R"({"a":1,"b":[[0,{"c":1,"d":2,"c":{"e":1,"e":2}}],3],"a":2})", options);
+  REQUIRE(json);
+  CHECK(duplicates == std::vector<std::string>{"b[0][1].c.e", "b[0][1].c", "a"});
+  CHECK(write_json(*json) == R"({"a":2,"b":[[0,{"c":{"e":2},"d":2}],3]})");
+}
+
+TEST_CASE("strings of any length are read to their end") {
+  for (std::size_t before = 0; before < 40; ++before) {
+    const std::string plain(before, 'x');
+    const std::string text = "[\"" + plain + "\\\"\\\\" + plain + "\",\"" + plain + "\"]";
+    auto json = parse_json(text);
+    REQUIRE(json);
+    CHECK(json->items()[0].as_string() == plain + "\"\\" + plain);
+    CHECK(write_json(*json) == text);
+    CHECK_FALSE(parse_json("\"" + plain));
+    CHECK_FALSE(parse_json("\"" + plain + "\n\""));
+  }
+}
+
+TEST_CASE("a zero byte is not the end of a text") {
+  CHECK_FALSE(parse_json(std::string_view("{}\0x", 4)));
+  CHECK_FALSE(parse_json(std::string_view("{}\0", 3)));
+  CHECK_FALSE(parse_json(std::string_view("\"a\0b\"", 5)));
+}
+
 TEST_CASE("an object of many members keeps one of each") {
   std::string text = "{";
   for (int i = 0; i < 2000; ++i)
