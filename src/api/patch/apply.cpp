@@ -141,12 +141,13 @@ class Updater {
   // The owner of every changed leaf becomes `name`. REQUIRES: no managedFields in either.
   void update(const Json& live, const Json& changed, Managers& managers, std::string_view name) {
     drop_unknown_versions(managers);
-    const Comparison difference = compare(live, changed);
+    Comparison difference = compare(live, changed);
     for (auto& manager : managers.list()) take_away(difference, manager);
     managers.drop_empty();
-    FieldSet fields = difference.modified.union_with(difference.added)
-                          .difference(difference.removed)
-                          .difference(stripped_fields());
+    FieldSet fields = std::move(difference.modified);
+    fields.add(std::move(difference.added));
+    fields.subtract(difference.removed);
+    fields.subtract(stripped_fields());
     if (!fields.empty()) {
       Manager owner = self(name, false);
       Manager* known = managers.find(owner);
@@ -154,7 +155,7 @@ class Updater {
         managers.list().push_back(std::move(owner));
         known = &managers.list().back();
       }
-      known->fields = known->fields.union_with(fields);
+      known->fields.add(std::move(fields));
       known->time = now_;
     }
     managers.cap_updaters();
@@ -172,7 +173,8 @@ class Updater {
       owner.time = known->time;
       is_new = false;
     }
-    owner.fields = patch::to_field_set(shape_, applied).recursive_difference(ignored_);
+    owner.fields = patch::to_field_set(shape_, applied);
+    owner.fields.subtract_below(ignored_);
     const FieldSet kept = union_of_others(managers, owner).union_with(owner.fields);
     if (!last.empty()) merged = prune(merged, last, kept);
     drop_nulls(shape_, merged);
@@ -185,7 +187,7 @@ class Updater {
     }
     for (auto& manager : managers.list())
       if (!manager.is_same(owner)) take_away(difference, manager);
-    owner.fields = owner.fields.difference(stripped_fields());
+    owner.fields.subtract(stripped_fields());
     if (is_new || merged != live) owner.time = now_;
     std::erase_if(managers.list(), [&](const Manager& m) { return m.is_same(owner); });
     managers.list().push_back(std::move(owner));
@@ -204,18 +206,17 @@ class Updater {
 
   Comparison compare(const Json& before, const Json& after) const {
     Comparison difference = patch::compare_values(shape_, before, after);
-    if (ignored_.empty()) return difference;
-    difference.added = difference.added.recursive_difference(ignored_);
-    difference.removed = difference.removed.recursive_difference(ignored_);
-    difference.modified = difference.modified.recursive_difference(ignored_);
+    difference.added.subtract_below(ignored_);
+    difference.removed.subtract_below(ignored_);
+    difference.modified.subtract_below(ignored_);
     return difference;
   }
 
   void take_away(const Comparison& difference, Manager& manager) const {
     if (is_other_version(manager)) return;  // its paths are of another shape
-    manager.fields = manager.fields.difference(difference.modified)
-                         .difference(difference.added)
-                         .difference(difference.removed);
+    manager.fields.subtract(difference.modified);
+    manager.fields.subtract(difference.added);
+    manager.fields.subtract(difference.removed);
   }
 
   // Versions that are served no more have no meaning.
@@ -230,8 +231,7 @@ class Updater {
   FieldSet union_of_others(const Managers& managers, const Manager& owner) const {
     FieldSet fields;
     for (const auto& manager : managers.list())
-      if (!manager.is_same(owner) && !is_other_version(manager))
-        fields = fields.union_with(manager.fields);
+      if (!manager.is_same(owner) && !is_other_version(manager)) fields.add(manager.fields);
     return fields;
   }
 
@@ -282,10 +282,11 @@ FieldSet allowed_from_last_applied(const Updater& updater, const Json& live,
   auto last = codec::parse_json(live["metadata"]["annotations"][kLastApplied].as_string());
   if (!last.is_ok() || (*last)["apiVersion"].as_string() != api_version) return {};
   const Comparison difference = patch::compare_values(updater.shape(), *last, live);
-  return patch::to_field_set(updater.shape(), *last)
-      .difference(difference.modified)
-      .difference(difference.added)
-      .difference(difference.removed);
+  FieldSet allowed = patch::to_field_set(updater.shape(), *last);
+  allowed.subtract(difference.modified);
+  allowed.subtract(difference.added);
+  allowed.subtract(difference.removed);
+  return allowed;
 }
 
 PatchResult apply_as_kubectl(Updater& updater, const Json& live, const Json& applied,

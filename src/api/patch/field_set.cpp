@@ -5,6 +5,7 @@
 #include "api/limits.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace skiff::api::patch {
 
@@ -49,22 +50,10 @@ std::string value_text(const Json& value) {
   return value.is_string() ? base::quote(value.as_string()) : codec::write_json(value);
 }
 
-auto lower_bound(auto& nodes, const PathElement& element) {
-  return std::lower_bound(
-      nodes.begin(), nodes.end(), element,
-      [](const FieldSetNode& node, const PathElement& e) { return node.element < e; });
-}
-
-// Walks two sorted node lists side by side; either side is null where it has no such node.
-template <class Visit>
-void zip(const std::vector<FieldSetNode>& a, const std::vector<FieldSetNode>& b, Visit&& visit) {
-  std::size_t i = 0, j = 0;
-  while (i < a.size() || j < b.size()) {
-    int order = i == a.size() ? 1 : j == b.size() ? -1 : a[i].element.compare(b[j].element);
-    visit(order <= 0 ? &a[i] : nullptr, order >= 0 ? &b[j] : nullptr);
-    if (order <= 0) ++i;
-    if (order >= 0) ++j;
-  }
+auto place_of(auto from, auto end, const PathElement& element) {
+  return std::lower_bound(from, end, element, [](const FieldSetNode& node, const PathElement& e) {
+    return node.element < e;
+  });
 }
 
 base::Result<FieldSet> parse_set(const Json& fields, std::size_t depth) {
@@ -82,7 +71,7 @@ base::Result<FieldSet> parse_set(const Json& fields, std::size_t depth) {
     const bool is_member = children->empty() || member.value.contains(".");
     FieldSetNode& node = set.descend(*element);
     node.is_member = node.is_member || is_member;
-    node.children = node.children.union_with(*children);
+    node.children.add(std::move(*children));
   }
   return set;
 }
@@ -198,69 +187,91 @@ bool FieldSet::has(const Path& path) const {
 }
 
 const FieldSetNode* FieldSet::find(const PathElement& element) const {
-  auto it = lower_bound(nodes_, element);
+  auto it = place_of(nodes_.begin(), nodes_.end(), element);
   return it != nodes_.end() && it->element == element ? &*it : nullptr;
 }
 
 FieldSetNode& FieldSet::descend(const PathElement& element) {
-  auto it = lower_bound(nodes_, element);
+  auto it = place_of(nodes_.begin(), nodes_.end(), element);
   if (it == nodes_.end() || !(it->element == element))
     it = nodes_.insert(it, FieldSetNode{element, false, {}});
   return *it;
 }
 
-FieldSet FieldSet::union_with(const FieldSet& other) const {
-  if (other.empty()) return *this;
-  if (empty()) return other;
-  FieldSet result;
-  zip(nodes_, other.nodes_, [&](const FieldSetNode* a, const FieldSetNode* b) {
-    if (a == nullptr || b == nullptr) {
-      result.nodes_.push_back(a != nullptr ? *a : *b);
-    } else {
-      result.nodes_.push_back(
-          {a->element, a->is_member || b->is_member, a->children.union_with(b->children)});
+void FieldSet::add(FieldSet other) {
+  if (nodes_.empty() || other.nodes_.empty()) {
+    if (nodes_.empty()) nodes_ = std::move(other.nodes_);
+    return;
+  }
+  std::vector<FieldSetNode> both;
+  both.reserve(nodes_.size() + other.nodes_.size());
+  auto theirs = other.nodes_.begin();
+  for (auto& ours : nodes_) {
+    while (theirs != other.nodes_.end() && theirs->element < ours.element)
+      both.push_back(std::move(*theirs++));
+    if (theirs != other.nodes_.end() && theirs->element == ours.element) {
+      ours.is_member = ours.is_member || theirs->is_member;
+      ours.children.add(std::move(theirs->children));
+      ++theirs;
     }
+    both.push_back(std::move(ours));
+  }
+  std::move(theirs, other.nodes_.end(), std::back_inserter(both));
+  nodes_ = std::move(both);
+}
+
+template <class Change>
+void FieldSet::change_shared(const FieldSet& other, Change&& change) {
+  bool is_some_nothing = false;
+  auto from = nodes_.begin();
+  for (const auto& theirs : other.nodes_) {
+    from = place_of(from, nodes_.end(), theirs.element);
+    if (from == nodes_.end()) break;
+    if (!(from->element == theirs.element)) continue;
+    change(*from, theirs);
+    is_some_nothing = is_some_nothing || from->is_nothing();
+  }
+  if (is_some_nothing) std::erase_if(nodes_, [](const auto& node) { return node.is_nothing(); });
+}
+
+void FieldSet::subtract(const FieldSet& other) {
+  change_shared(other, [](FieldSetNode& ours, const FieldSetNode& theirs) {
+    ours.is_member = ours.is_member && !theirs.is_member;
+    ours.children.subtract(theirs.children);
   });
+}
+
+void FieldSet::subtract_below(const FieldSet& other) {
+  change_shared(other, [](FieldSetNode& ours, const FieldSetNode& theirs) {
+    if (theirs.is_member)
+      ours = {std::move(ours.element), false, {}};
+    else
+      ours.children.subtract_below(theirs.children);
+  });
+}
+
+FieldSet FieldSet::union_with(FieldSet other) const {
+  other.add(*this);
+  return other;
+}
+
+FieldSet FieldSet::difference(const FieldSet& other) const {
+  FieldSet result = *this;
+  result.subtract(other);
   return result;
 }
 
 FieldSet FieldSet::intersection(const FieldSet& other) const {
   FieldSet result;
-  zip(nodes_, other.nodes_, [&](const FieldSetNode* a, const FieldSetNode* b) {
-    if (a == nullptr || b == nullptr) return;
-    FieldSetNode node{a->element, a->is_member && b->is_member,
-                      a->children.intersection(b->children)};
-    if (node.is_member || !node.children.empty()) result.nodes_.push_back(std::move(node));
-  });
-  return result;
-}
-
-FieldSet FieldSet::difference(const FieldSet& other) const {
-  FieldSet result;
-  zip(nodes_, other.nodes_, [&](const FieldSetNode* a, const FieldSetNode* b) {
-    if (a == nullptr) return;
-    if (b == nullptr) {
-      result.nodes_.push_back(*a);
-      return;
-    }
-    FieldSetNode node{a->element, a->is_member && !b->is_member,
-                      a->children.difference(b->children)};
-    if (node.is_member || !node.children.empty()) result.nodes_.push_back(std::move(node));
-  });
-  return result;
-}
-
-FieldSet FieldSet::recursive_difference(const FieldSet& other) const {
-  FieldSet result;
-  zip(nodes_, other.nodes_, [&](const FieldSetNode* a, const FieldSetNode* b) {
-    if (a == nullptr || (b != nullptr && b->is_member)) return;
-    if (b == nullptr) {
-      result.nodes_.push_back(*a);
-      return;
-    }
-    FieldSetNode node{a->element, a->is_member, a->children.recursive_difference(b->children)};
-    if (node.is_member || !node.children.empty()) result.nodes_.push_back(std::move(node));
-  });
+  auto from = other.nodes_.begin();
+  for (const auto& ours : nodes_) {
+    from = place_of(from, other.nodes_.end(), ours.element);
+    if (from == other.nodes_.end()) break;
+    if (!(from->element == ours.element)) continue;
+    FieldSetNode node{ours.element, ours.is_member && from->is_member,
+                      ours.children.intersection(from->children)};
+    if (!node.is_nothing()) result.nodes_.push_back(std::move(node));
+  }
   return result;
 }
 
@@ -300,6 +311,15 @@ Json FieldSet::to_fields_v1() const {
 base::Result<FieldSet> FieldSet::parse(const Json& fields_v1) {
   if (fields_v1.is_null()) return FieldSet();
   return parse_set(fields_v1, 0);
+}
+
+FieldSet FieldSet::of_nodes(std::vector<FieldSetNode> nodes) {
+  auto before = [](const FieldSetNode& a, const FieldSetNode& b) { return a.element < b.element; };
+  if (!std::is_sorted(nodes.begin(), nodes.end(), before))
+    std::sort(nodes.begin(), nodes.end(), before);
+  FieldSet set;
+  set.nodes_ = std::move(nodes);
+  return set;
 }
 
 bool operator==(const FieldSet& a, const FieldSet& b) {

@@ -52,20 +52,28 @@ class FieldSet {
   // The node, made when it is not there.
   FieldSetNode& descend(const PathElement& element);
 
-  FieldSet union_with(const FieldSet& other) const;
-  FieldSet intersection(const FieldSet& other) const;
-  // Without the members of `other`.
+  void add(FieldSet other);
+  // Takes out the members of `other`.
+  void subtract(const FieldSet& other);
+  // Takes out the members of `other` and everything below them.
+  void subtract_below(const FieldSet& other);
+  FieldSet union_with(FieldSet other) const;
   FieldSet difference(const FieldSet& other) const;
-  // Without the members of `other` and everything below them.
-  FieldSet recursive_difference(const FieldSet& other) const;
+  FieldSet intersection(const FieldSet& other) const;
   void for_each(const std::function<void(const Path&)>& visit) const;
 
   codec::Json to_fields_v1() const;
   static base::Result<FieldSet> parse(const codec::Json& fields_v1);
+  // Of nodes in any order, each with an element of its own.
+  static FieldSet of_nodes(std::vector<FieldSetNode> nodes);
 
   friend bool operator==(const FieldSet& a, const FieldSet& b);
 
  private:
+  // Calls `change(ours, theirs)` for every element of both, and drops what is nothing then.
+  template <class Change>
+  void change_shared(const FieldSet& other, Change&& change);
+
   std::vector<FieldSetNode> nodes_;  // sorted
 };
 
@@ -73,6 +81,8 @@ struct FieldSetNode {
   PathElement element;
   bool is_member = false;
   FieldSet children;
+
+  bool is_nothing() const { return !is_member && children.empty(); }
 };
 
 }  // namespace skiff::api::patch

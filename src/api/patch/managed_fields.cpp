@@ -126,7 +126,7 @@ void Managers::cap_updaters() {
     Manager& target = list_[bucket->second];
     target.name = kAncientChanges;
     target.subresource.clear();
-    target.fields = target.fields.union_with(list_[i].fields);
+    target.fields.add(std::move(list_[i].fields));
     target.time = list_[i].time;
     merged[i] = true;
     --count;

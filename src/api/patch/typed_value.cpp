@@ -123,114 +123,142 @@ class FieldSetBuilder {
   Path path_;
 };
 
-class Comparer {
- public:
-  Comparison take() { return std::move(result_); }
+// What differs at one place: the place itself, and what is below it.
+struct Difference {
+  bool is_added = false, is_removed = false, is_modified = false;
+  Comparison below;
 
-  void compare(const Shape& shape, const Json* before, const Json* after) {
-    if (!both_fit(shape, before, after) || (is_empty(before) && is_empty(after)))
-      return compare_leaf(before, after);
-    if (before != nullptr && before->is_null()) before = &null_json();
-    if (shape.is_list())
-      compare_lists(shape, before, after);
-    else if (shape.kind == ShapeKind::map)
-      compare_maps(shape, before, after);
-    else
-      compare_objects(shape, before, after);
-    if (before == nullptr) result_.added.insert(path_);
-    if (after == nullptr) result_.removed.insert(path_);
+  bool is_none() const {
+    return !is_added && !is_removed && !is_modified && below.added.empty() &&
+           below.removed.empty() && below.modified.empty();
+  }
+};
+
+// The differences below one place, of elements in any order. REQUIRES: each once.
+class Level {
+ public:
+  void add(std::string_view field, Difference difference) {
+    if (!difference.is_none()) add(PathElement::of_field(field), std::move(difference));
+  }
+  void add(const PathElement& element, Difference difference) {
+    put(added_, element, difference.is_added, std::move(difference.below.added));
+    put(removed_, element, difference.is_removed, std::move(difference.below.removed));
+    put(modified_, element, difference.is_modified, std::move(difference.below.modified));
+  }
+  Comparison take() {
+    return {FieldSet::of_nodes(std::move(added_)), FieldSet::of_nodes(std::move(removed_)),
+            FieldSet::of_nodes(std::move(modified_))};
   }
 
  private:
-  void compare_leaf(const Json* before, const Json* after) {
-    if (before == nullptr)
-      result_.added.insert(path_);
-    else if (after == nullptr)
-      result_.removed.insert(path_);
-    else if (*before != *after)
-      result_.modified.insert(path_);
+  static void put(std::vector<FieldSetNode>& nodes, const PathElement& element, bool is_member,
+                  FieldSet children) {
+    if (is_member || !children.empty()) nodes.push_back({element, is_member, std::move(children)});
   }
-  void descend(PathElement element, const Shape& shape, const Json* before, const Json* after) {
-    path_.push_back(std::move(element));
-    compare(shape, before, after);
-    path_.pop_back();
-  }
-
-  // The member as the Go type would write it; nullptr when it would not.
-  static const Json* as_written(const Json* parent, const FieldInfo& field) {
-    if (parent == nullptr) return nullptr;
-    const Json* value = parent->find(field.name);
-    if (value != nullptr && value->is_null()) value = nullptr;
-    if (field.is_optional) return value;
-    const bool is_struct = field.type == JsonType::object && !field.is_list && !field.is_map;
-    if (value == nullptr) {
-      if (is_struct) return &empty_object();
-      return field.is_kept ? &null_json() : nullptr;
-    }
-    if (is_struct || field.is_kept) return value;
-    const bool zero = (value->is_bool() && !value->as_bool()) ||
-                      (value->is_number() && value->as_double() == 0) ||
-                      (!value->is_bool() && !value->is_number() && value->empty());
-    return zero ? nullptr : value;
-  }
-
-  void compare_objects(const Shape& shape, const Json* before, const Json* after) {
-    for (const auto& field : shape.type->fields) {
-      const Json* left = as_written(before, field);
-      const Json* right = as_written(after, field);
-      const bool nothing_left = left == nullptr || left == &null_json();
-      const bool nothing_right = right == nullptr || right == &null_json();
-      if (nothing_left && nothing_right) continue;
-      descend(PathElement::of_field(field.name), Shape::of_field(field), left, right);
-    }
-  }
-
-  void compare_maps(const Shape& shape, const Json* before, const Json* after) {
-    const Json& left = before == nullptr ? null_json() : *before;
-    const Json& right = after == nullptr ? null_json() : *after;
-    const MemberIndex left_index(left), right_index(right);
-    for (const auto& member : left.members())
-      descend(PathElement::of_field(member.key), shape.element(), &member.value,
-              right_index.find(member.key));
-    for (const auto& member : right.members())
-      if (left_index.find(member.key) == nullptr)
-        descend(PathElement::of_field(member.key), shape.element(), nullptr, &member.value);
-  }
-
-  void compare_lists(const Shape& shape, const Json* before, const Json* after) {
-    ItemIndex left = index_items(shape, before, nullptr);
-    ItemIndex right = index_items(shape, after, nullptr);
-    for (const auto& [element, items] : left) compare_items(shape, element, items, right[element]);
-    for (const auto& [element, items] : right)
-      if (left.find(element) == left.end()) compare_items(shape, element, {}, items);
-  }
-
-  // Items of one key: one against one as values, several together as one leaf.
-  void compare_items(const Shape& shape, const PathElement& element,
-                     const std::vector<const Json*>& before,
-                     const std::vector<const Json*>& after) {
-    const Json* left = before.empty() ? nullptr : before[0];
-    const Json* right = after.empty() ? nullptr : after[0];
-    if (before.size() <= 1 && after.size() <= 1)
-      return descend(element, shape.element(), left, right);
-    Path path = path_;
-    path.push_back(element);
-    if (before.size() > 1 && after.size() > 1) {
-      bool same = before.size() == after.size();
-      for (std::size_t i = 0; same && i < before.size(); ++i) same = *before[i] == *after[i];
-      if (!same) result_.modified.insert(path);
-    } else if (before.size() > 1) {
-      if (right != nullptr) descend(element, shape.element(), nullptr, right);
-      result_.removed.insert(path);
-    } else {
-      if (left != nullptr) descend(element, shape.element(), left, nullptr);
-      result_.added.insert(path);
-    }
-  }
-
-  Comparison result_;
-  Path path_;
+  std::vector<FieldSetNode> added_, removed_, modified_;
 };
+
+Difference compare(const Shape& shape, const Json* before, const Json* after);
+
+Difference compare_leaf(const Json* before, const Json* after) {
+  Difference difference;
+  difference.is_added = before == nullptr;
+  difference.is_removed = before != nullptr && after == nullptr;
+  difference.is_modified = before != nullptr && after != nullptr && *before != *after;
+  return difference;
+}
+
+// The member as the Go type would write it; nullptr when it would not.
+const Json* as_written(const Json* parent, const FieldInfo& field) {
+  if (parent == nullptr) return nullptr;
+  const Json* value = parent->find(field.name);
+  if (value != nullptr && value->is_null()) value = nullptr;
+  if (field.is_optional) return value;
+  const bool is_struct = field.type == JsonType::object && !field.is_list && !field.is_map;
+  if (value == nullptr) {
+    if (is_struct) return &empty_object();
+    return field.is_kept ? &null_json() : nullptr;
+  }
+  if (is_struct || field.is_kept) return value;
+  const bool zero = (value->is_bool() && !value->as_bool()) ||
+                    (value->is_number() && value->as_double() == 0) ||
+                    (!value->is_bool() && !value->is_number() && value->empty());
+  return zero ? nullptr : value;
+}
+
+Comparison compare_objects(const Shape& shape, const Json* before, const Json* after) {
+  Level level;
+  for (const auto& field : shape.type->fields) {
+    const Json* left = as_written(before, field);
+    const Json* right = as_written(after, field);
+    const bool nothing_left = left == nullptr || left == &null_json();
+    const bool nothing_right = right == nullptr || right == &null_json();
+    if (nothing_left && nothing_right) continue;
+    level.add(field.name, compare(Shape::of_field(field), left, right));
+  }
+  return level.take();
+}
+
+Comparison compare_maps(const Shape& shape, const Json* before, const Json* after) {
+  Level level;
+  const Json& left = before == nullptr ? null_json() : *before;
+  const Json& right = after == nullptr ? null_json() : *after;
+  const MemberIndex left_index(left), right_index(right);
+  for (const auto& member : left.members())
+    level.add(member.key, compare(shape.element(), &member.value, right_index.find(member.key)));
+  for (const auto& member : right.members())
+    if (left_index.find(member.key) == nullptr)
+      level.add(member.key, compare(shape.element(), nullptr, &member.value));
+  return level.take();
+}
+
+// Items of one key: one against one as values, several together as one leaf.
+Difference compare_items(const Shape& item, const std::vector<const Json*>& before,
+                         const std::vector<const Json*>& after) {
+  const Json* left = before.empty() ? nullptr : before[0];
+  const Json* right = after.empty() ? nullptr : after[0];
+  if (before.size() <= 1 && after.size() <= 1) return compare(item, left, right);
+  Difference difference;
+  if (before.size() > 1 && after.size() > 1) {
+    bool same = before.size() == after.size();
+    for (std::size_t i = 0; same && i < before.size(); ++i) same = *before[i] == *after[i];
+    difference.is_modified = !same;
+  } else if (before.size() > 1) {
+    if (right != nullptr) difference = compare(item, nullptr, right);
+    difference.is_removed = true;
+  } else {
+    if (left != nullptr) difference = compare(item, left, nullptr);
+    difference.is_added = true;
+  }
+  return difference;
+}
+
+Comparison compare_lists(const Shape& shape, const Json* before, const Json* after) {
+  Level level;
+  const Shape item = shape.element();
+  ItemIndex left = index_items(shape, before, nullptr);
+  ItemIndex right = index_items(shape, after, nullptr);
+  for (const auto& [element, items] : left)
+    level.add(element, compare_items(item, items, right[element]));
+  for (const auto& [element, items] : right)
+    if (left.find(element) == left.end()) level.add(element, compare_items(item, {}, items));
+  return level.take();
+}
+
+Difference compare(const Shape& shape, const Json* before, const Json* after) {
+  if (!both_fit(shape, before, after) || (is_empty(before) && is_empty(after)))
+    return compare_leaf(before, after);
+  Difference difference;
+  if (shape.is_list())
+    difference.below = compare_lists(shape, before, after);
+  else if (shape.kind == ShapeKind::map)
+    difference.below = compare_maps(shape, before, after);
+  else
+    difference.below = compare_objects(shape, before, after);
+  difference.is_added = before == nullptr;
+  difference.is_removed = after == nullptr;
+  return difference;
+}
 
 // REQUIRES: one of the two is there.
 Json merge(const Shape& shape, const Json* live, const Json* applied);
@@ -337,9 +365,7 @@ FieldSet to_field_set(const Shape& shape, const Json& value) {
 }
 
 Comparison compare_values(const Shape& shape, const Json& before, const Json& after) {
-  Comparer comparer;
-  comparer.compare(shape, &before, &after);
-  return comparer.take();
+  return compare(shape, &before, &after).below;
 }
 
 Json merge_values(const Shape& shape, const Json& live, const Json& applied) {
