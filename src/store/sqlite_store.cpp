@@ -1,11 +1,13 @@
 #include "store/data_lock.h"
 #include "store/engine.h"
+#include "store/gathering.h"
 #include "store/limits.h"
 
 #include <skiff/base/log.h>
 #include <skiff/base/strings.h>
 #include <skiff/loop/work_pool.h>
 
+#include <condition_variable>
 #include <deque>
 #include <mutex>
 
@@ -58,6 +60,7 @@ class SqliteStore final : public Store {
   base::Status enqueue(Pending pending);
   // On the writer thread.
   void drain();
+  std::vector<Pending> take_group();
   void commit_group(std::vector<Pending> group);
   void on_timer();
   void after_work();
@@ -71,6 +74,8 @@ class SqliteStore final : public Store {
 
   mutable std::mutex mutex_;
   std::deque<Pending> queue_;
+  Gathering gathering_;
+  std::condition_variable gathered_;
   bool draining_ = false;
   bool closed_ = false;
   base::TimerId timer_ = 0;
@@ -90,7 +95,10 @@ base::Status SqliteStore::enqueue(Pending pending) {
   if (queue_.size() >= kQueueWritesMax)
     return base::unavailable("too many writes wait for the store");
   queue_.push_back(std::move(pending));
-  if (draining_) return {};
+  if (draining_) {
+    if (gathering_.is_complete(queue_.size())) gathered_.notify_one();
+    return {};
+  }
   draining_ = true;
   pool_.post([this] { drain(); });
   return {};
@@ -117,17 +125,23 @@ base::Result<Store::Loaded> SqliteStore::load(base::UniqueFunction<void(Record)>
   return loaded;
 }
 
+std::vector<SqliteStore::Pending> SqliteStore::take_group() {
+  std::unique_lock lock(mutex_);
+  auto patience = gathering_.patience(queue_.size(), timers_.clock().monotonic());
+  if (patience.count() > 0 && !closed_)
+    gathered_.wait_for(lock, patience,
+                       [this] { return closed_ || gathering_.is_complete(queue_.size()); });
+  std::vector<Pending> group;
+  while (!queue_.empty() && group.size() < group_writes_max_) {
+    group.push_back(std::move(queue_.front()));
+    queue_.pop_front();
+  }
+  return group;
+}
+
 // One group a job, so that what a timer asks for has its turn too.
 void SqliteStore::drain() {
-  std::vector<Pending> group;
-  {
-    std::lock_guard lock(mutex_);
-    while (!queue_.empty() && group.size() < group_writes_max_) {
-      group.push_back(std::move(queue_.front()));
-      queue_.pop_front();
-    }
-  }
-  commit_group(std::move(group));
+  commit_group(take_group());
   bool idle = false;
   {
     std::lock_guard lock(mutex_);
@@ -144,10 +158,13 @@ void SqliteStore::commit_group(std::vector<Pending> group) {
   std::vector<const Write*> writes;
   writes.reserve(group.size());
   for (const auto& pending : group) writes.push_back(&pending.write);
+  base::MonotonicTime begin = timers_.clock().monotonic();
   Engine::Outcome outcome = engine_->commit(writes);
   {
     std::lock_guard lock(mutex_);
     commits_ += outcome.events.size();
+    base::MonotonicTime now = timers_.clock().monotonic();
+    gathering_.note_commit(group.size(), queue_.size(), now - begin, now);
   }
   after_work();
   if (!outcome.events.empty() && sink_) sink_(std::move(outcome.events), outcome.upto);
@@ -200,6 +217,7 @@ void SqliteStore::stop() {
     closed_ = true;
     timer = std::exchange(timer_, 0);
   }
+  gathered_.notify_all();
   if (timer != 0) timers_.cancel_timer(timer);
   {
     std::lock_guard lock(link_->mutex);
