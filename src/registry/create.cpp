@@ -31,7 +31,8 @@ base::Task<api::Outcome<Written>> RegistryImpl::create(Scope scope, Json object,
       object["metadata"].set("name", scope.name);
     }
     bool lost_race = false;
-    auto trying = create_once(scope, object, options, hooks, &lost_race);
+    Json once = generated ? object : std::move(object);
+    auto trying = create_once(scope, std::move(once), options, hooks, &lost_race);
     auto written = co_await std::move(trying);
     if (!lost_race || !generated || attempt == kGenerateNameAttemptsMax) co_return written;
   }
@@ -61,7 +62,8 @@ base::Task<api::Outcome<Written>> RegistryImpl::create_once(const Scope& scope, 
   if (resource.group != resource.storage_group) object = event_to_core(object);
   if (strategy.prepare_create != nullptr) strategy.prepare_create(object);
   track(scope, options, nothing, object);
-  auto errors = api::validate_create(resource, to_view(scope, object));
+  Json room;
+  auto errors = api::validate_create(resource, view_of(scope, object, room));
   if (!errors.empty()) co_return api::invalid_error(resource, scope.name, errors);
   auto validating = hooks.validate(object, nothing);
   SKIFF_CO_CHECK(co_await std::move(validating));

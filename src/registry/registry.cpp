@@ -107,12 +107,15 @@ api::ApiError store_error(const Scope& scope, const base::Status& status) {
   }
 }
 
+const Json& view_of(const Scope& scope, const Json& stored, Json& room) {
+  if (scope.subresource == "scale") return room = scale_of(stored);
+  if (scope.resource->group == scope.resource->storage_group) return stored;
+  return room = event_to_events_group(stored);
+}
+
 Json to_view(const Scope& scope, const Json& stored) {
-  if (scope.subresource == "scale") return scale_of(stored);
-  if (scope.resource->group != scope.resource->storage_group) {
-    return event_to_events_group(stored);
-  }
-  return stored;
+  Json room;
+  return view_of(scope, stored, room);
 }
 
 api::Outcome<Json> from_view(const Scope& scope, Json view, const Json& live) {

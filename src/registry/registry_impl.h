@@ -63,6 +63,8 @@ api::ApiError store_error(const Scope& scope, const base::Status& status);
 
 // Between what is stored and what the scope's resource or subresource shows.
 codec::Json to_view(const Scope& scope, const codec::Json& stored);
+// The same without a copy where both are one; `room` is for a view that differs.
+const codec::Json& view_of(const Scope& scope, const codec::Json& stored, codec::Json& room);
 api::Outcome<codec::Json> from_view(const Scope& scope, codec::Json view, const codec::Json& live);
 
 }  // namespace skiff::registry

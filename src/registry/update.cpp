@@ -38,9 +38,11 @@ api::Outcome<std::unique_ptr<ServiceReservation>> reserve(ServiceAllocator& serv
 api::FieldErrors validate(const Scope& scope, const Json& object, const Json& live) {
   // The transform of a binding checks all that it changes.
   if (scope.subresource == "binding") return {};
-  auto errors = api::validate_update(
-      *scope.resource, scope.subresource == "scale" ? "" : scope.subresource,
-      to_view({scope.resource, "", {}, {}}, object), to_view({scope.resource, "", {}, {}}, live));
+  const Scope whole{scope.resource, "", {}, {}};
+  Json room, live_room;
+  auto errors =
+      api::validate_update(*scope.resource, scope.subresource == "scale" ? "" : scope.subresource,
+                           view_of(whole, object, room), view_of(whole, live, live_room));
   auto finalizers = forbidden_new_finalizers(object, live);
   if (!finalizers.empty()) {
     errors.push_back({api::FieldError::Type::forbidden, "metadata.finalizers", "",
@@ -81,7 +83,8 @@ base::Task<api::Outcome<Written>> RegistryImpl::update_once(const Scope& scope,
   auto live_tree = api::StoredObject(entry->value, entry->revision).parse();
   if (!live_tree.is_ok()) co_return store_error(scope, live_tree.status());
   const Json live = std::move(*live_tree);
-  SKIFF_CO_TRY(auto view, transform.apply(to_view(scope, live)));
+  Json room;
+  SKIFF_CO_TRY(auto view, transform.apply(view_of(scope, live, room)));
   SKIFF_CO_TRY(auto object, from_view(scope, std::move(view), live));
 
   for (std::string_view uid : {std::string_view(options.uid), api::uid_of(object)}) {

@@ -1,5 +1,6 @@
 #include "controllers/common/controller.h"
 
+#include <skiff/api/scan.h>
 #include <skiff/base/log.h>
 #include <skiff/base/strings.h>
 
@@ -32,14 +33,12 @@ client::Informer& InformerSet::of(client::Resource resource) {
   if (informer) return *informer;
   client::InformerIndex by_controller;
   by_controller.name = "controller";
-  by_controller.values = [this](const api::StoredObject& object) {
-    JsonPtr tree = parsed_.parse(object);
-    const Json& owner = api::controller_of(*tree);
+  by_controller.values = [](const api::StoredObject& object) {
     std::vector<std::string> values;
-    if (owner.is_null())
-      values.push_back(base::concat("orphans/", api::namespace_of(*tree)));
-    else
-      values.emplace_back(owner["uid"].as_string());
+    const Json owners = api::scan_tree(object.text(), {"metadata", "ownerReferences"});
+    for (const Json& owner : owners.items())
+      if (owner["controller"].as_bool()) values.emplace_back(owner["uid"].as_string());
+    if (values.empty()) values.push_back(base::concat("orphans/", object.namespace_name()));
     return values;
   };
   std::vector<client::InformerIndex> indexes;

@@ -43,15 +43,13 @@ class ParsedObjects {
 // of pods also "node" (spec.nodeName; "" for none).
 class InformerSet {
  public:
-  InformerSet(client::Client& client, base::Timers& timers, ParsedObjects& parsed)
-      : client_(client), timers_(timers), parsed_(parsed) {}
+  InformerSet(client::Client& client, base::Timers& timers) : client_(client), timers_(timers) {}
   client::Informer& of(client::Resource resource);
   base::Task<void> run(base::Executor& executor, base::CancelToken cancel);
 
  private:
   client::Client& client_;
   base::Timers& timers_;
-  ParsedObjects& parsed_;
   std::map<std::string, std::unique_ptr<client::Informer>> informers_;
 };
 

@@ -2,6 +2,7 @@
 #include <skiff/base/strings.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "controllers/garbage/owner_graph.h"
 #include "controllers/garbage/plan_garbage.h"
@@ -67,9 +68,11 @@ class GarbageCollector final : public KeyedController {
 
 // Most objects have neither owners nor finalizers: one look at the text spares them a tree.
 bool may_matter(const api::StoredObject& object) {
-  std::string_view text = object.text();
-  return text.find("\"ownerReferences\"") != std::string_view::npos ||
-         text.find("\"deletionTimestamp\"") != std::string_view::npos;
+  // Not string_view::find, which stops at every quote.
+  auto has = [text = object.text()](std::string_view word) {
+    return memmem(text.data(), text.size(), word.data(), word.size()) != nullptr;
+  };
+  return has("\"ownerReferences\"") || has("\"deletionTimestamp\"");
 }
 
 std::string key_of(const api::StoredObject& object) {
