@@ -1,4 +1,8 @@
+#include <skiff/api/object.h>
 #include <skiff/api/pod_references.h>
+#include <skiff/base/strings.h>
+
+#include <utility>
 
 namespace skiff::api {
 
@@ -30,10 +34,33 @@ bool visit_container(const Json& container, const Visit& visit) {
   return true;
 }
 
-bool visit_volume(const Json& volume, const Visit& visit) {
+// Volumes of drivers: where each names the secret that it mounts with.
+constexpr std::pair<std::string_view, std::string_view> kDriverSecrets[] = {
+    {"cephfs", "secretRef"},    {"cinder", "secretRef"},         {"flexVolume", "secretRef"},
+    {"rbd", "secretRef"},       {"scaleIO", "secretRef"},        {"iscsi", "secretRef"},
+    {"storageos", "secretRef"}, {"csi", "nodePublishSecretRef"},
+};
+
+bool visit_driver(const Json& volume, const Visit& visit) {
+  auto azure = volume["azureFile"]["secretName"].as_string();
+  if (!azure.empty() && !visit(PodReference::secret, azure)) return false;
+  for (const auto& [driver, member] : kDriverSecrets) {
+    const Json& source = volume[driver];
+    if (!source.is_null() && !visit_member(source, member, "name", PodReference::secret, visit))
+      return false;
+  }
+  return true;
+}
+
+bool visit_volume(const Json& pod, const Json& volume, const Visit& visit) {
   if (!visit_member(volume, "configMap", "name", PodReference::config_map, visit) ||
       !visit_member(volume, "secret", "secretName", PodReference::secret, visit) ||
-      !visit_member(volume, "persistentVolumeClaim", "claimName", PodReference::claim, visit))
+      !visit_member(volume, "persistentVolumeClaim", "claimName", PodReference::claim, visit) ||
+      !visit_driver(volume, visit))
+    return false;
+  // A claim that is made for the pod has the names of both.
+  if (volume.find("ephemeral") != nullptr &&
+      !visit(PodReference::claim, base::concat(name_of(pod), "-", volume["name"].as_string())))
     return false;
   for (const auto& source : volume["projected"]["sources"].items()) {
     if (!visit_member(source, "configMap", "name", PodReference::config_map, visit) ||
@@ -58,7 +85,7 @@ void visit_pod_references(const Json& pod, const Visit& visit) {
     for (const auto& container : spec[list].items())
       if (!visit_container(container, visit)) return;
   for (const auto& volume : spec["volumes"].items())
-    if (!visit_volume(volume, visit)) return;
+    if (!visit_volume(pod, volume, visit)) return;
 }
 
 }  // namespace skiff::api

@@ -33,6 +33,7 @@ struct Services {
   std::unique_ptr<auth::Authenticator> authenticator;
   std::unique_ptr<auth::RoleSource> roles;
   std::unique_ptr<auth::Rbac> rbac;
+  std::unique_ptr<auth::PodSource> pods;
   std::unique_ptr<auth::Authorizer> authorizer;
   std::unique_ptr<EventEncodings> encodings;
   std::unique_ptr<ContinueSnapshots> continues;

@@ -1,5 +1,6 @@
 #include "apiserver/request_info.h"
 
+#include <skiff/api/selector.h>
 #include <skiff/base/strings.h>
 
 #include "apiserver/limits.h"
@@ -17,13 +18,16 @@ std::string verb_of(std::string_view method) {
   return base::to_lower(method);
 }
 
-// metadata.name=x in a field selector names the one object of a list or watch.
+// metadata.name=x in a field selector names the one object of a list or watch. Read by the parser
+// that selects: what is authorized is what is shown.
 std::string selected_name(std::string_view selector) {
-  for (auto term : base::split(selector, ',')) {
-    term = base::trim(term);
-    for (std::string_view prefix : {"metadata.name==", "metadata.name="}) {
-      if (base::starts_with(term, prefix)) return std::string(term.substr(prefix.size()));
-    }
+  if (selector.empty()) return {};
+  auto parsed = api::FieldSelector::parse(selector);
+  if (!parsed.is_ok()) return {};
+  for (const auto& term : parsed->terms()) {
+    const bool is_name = term.value != "." && term.value != ".." &&
+                         term.value.find_first_of("/%") == term.value.npos;
+    if (term.field == "metadata.name" && !term.negated) return is_name ? term.value : "";
   }
   return {};
 }

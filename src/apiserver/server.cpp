@@ -3,6 +3,7 @@
 #include "apiserver/encode.h"
 #include "apiserver/filters/filters.h"
 #include "apiserver/metrics.h"
+#include "apiserver/pod_source.h"
 #include "apiserver/respond.h"
 #include "apiserver/roles/role_source.h"
 #include "apiserver/routes.h"
@@ -75,7 +76,8 @@ base::Result<std::unique_ptr<ApiServer>> make_apiserver(Options options) {
   services->authenticator = auth::make_authenticator(*services->tokens);
   services->roles = make_role_source(*options.hub);
   services->rbac = auth::make_rbac(*services->roles);
-  services->authorizer = auth::make_authorizer(*services->reader, *services->rbac);
+  services->pods = make_pod_source(*options.hub);
+  services->authorizer = auth::make_authorizer(*services->pods, *services->rbac);
 
   admission::Options admission_options;
   admission_options.reader = services->reader.get();

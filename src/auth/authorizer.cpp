@@ -1,7 +1,7 @@
 #include <skiff/auth/auth.h>
 #include <skiff/base/strings.h>
 
-#include "auth/node_authorizer.h"
+#include "auth/node/node_authorizer.h"
 
 namespace skiff::auth {
 
@@ -34,8 +34,7 @@ class MastersAuthorizer final : public Authorizer {
 // Asks each in order; the first allow or deny wins. Immutable.
 class ChainAuthorizer final : public Authorizer {
  public:
-  ChainAuthorizer(const ObjectReader& reader, const Authorizer& rbac)
-      : nodes_(reader), rbac_(rbac) {}
+  ChainAuthorizer(const PodSource& pods, const Authorizer& rbac) : nodes_(pods), rbac_(rbac) {}
 
   Decision authorize(const Attributes& a) const override {
     std::string reasons;
@@ -59,8 +58,8 @@ class ChainAuthorizer final : public Authorizer {
 
 }  // namespace
 
-std::unique_ptr<Authorizer> make_authorizer(const ObjectReader& reader, const Authorizer& rbac) {
-  return std::make_unique<ChainAuthorizer>(reader, rbac);
+std::unique_ptr<Authorizer> make_authorizer(const PodSource& pods, const Authorizer& rbac) {
+  return std::make_unique<ChainAuthorizer>(pods, rbac);
 }
 
 std::string forbidden_detail(const Attributes& a, std::string_view reason) {

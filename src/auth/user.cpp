@@ -30,10 +30,13 @@ User node_user(std::string_view node_name) {
           {}};
 }
 
+bool is_node(const User& user) {
+  return base::starts_with(user.name, kNodePrefix) && user.in_group(kNodesGroup);
+}
+
 std::string_view node_name_of(const User& user) {
-  std::string_view name = user.name;
-  if (!base::starts_with(name, kNodePrefix) || !user.in_group(kNodesGroup)) return {};
-  return name.substr(kNodePrefix.size());
+  if (!is_node(user)) return {};
+  return std::string_view(user.name).substr(kNodePrefix.size());
 }
 
 }  // namespace skiff::auth

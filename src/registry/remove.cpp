@@ -28,8 +28,10 @@ base::Task<api::Outcome<Deleted>> RegistryImpl::remove_once(const Scope& scope,
   auto live_tree = api::StoredObject(entry->value, entry->revision).parse();
   if (!live_tree.is_ok()) co_return store_error(scope, live_tree.status());
   const Json live = std::move(*live_tree);
+  Json nothing;
+  auto admitting = hooks.mutate(nothing, live);
+  SKIFF_CO_CHECK(co_await std::move(admitting));
   SKIFF_CO_CHECK(check_preconditions(scope, live, options));
-  const Json nothing;
   auto validating = hooks.validate(nothing, live);
   SKIFF_CO_CHECK(co_await std::move(validating));
 

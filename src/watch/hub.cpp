@@ -139,6 +139,11 @@ class IndexHub final : public Hub {
         std::make_unique<RingSubscription>(index_->ring, std::move(place)));
   }
 
+  base::Result<Subscription::Batch> changes_after(std::string_view prefix,
+                                                  Revision from) const override {
+    return index_->ring->changes_after(prefix, from);
+  }
+
   std::shared_ptr<const std::atomic<Revision>> track(std::string prefix) override {
     return index_->track(std::move(prefix));
   }

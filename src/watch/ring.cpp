@@ -46,13 +46,17 @@ void Ring::wake_matching(const Change& change) {
   }
 }
 
+base::Status Ring::check_kept(Revision from) const {
+  if (from >= dropped_upto_) return {};
+  return base::Status(base::Code::expired, base::concat("revision ", from,
+                                                        " is older than the kept changes, which "
+                                                        "begin after ",
+                                                        dropped_upto_));
+}
+
 base::Result<std::shared_ptr<Place>> Ring::subscribe(std::string prefix, Revision from) {
   std::lock_guard lock(mutex_);
-  if (from < dropped_upto_)
-    return base::Status(base::Code::expired, base::concat("revision ", from,
-                                                          " is older than the kept changes, which "
-                                                          "begin after ",
-                                                          dropped_upto_));
+  SKIFF_RETURN_IF_ERROR(check_kept(from));
   auto place = std::make_shared<Place>();
   place->prefix = std::move(prefix);
   place->seen = from;
@@ -115,6 +119,18 @@ base::Result<std::optional<Subscription::Batch>> Ring::collect(Place& place, std
   if (place.unseen == 0) place.seen = newest_;
   batch.upto = place.seen;
   return std::optional(std::move(batch));
+}
+
+base::Result<Subscription::Batch> Ring::changes_after(std::string_view prefix,
+                                                      Revision from) const {
+  Subscription::Batch batch;
+  std::lock_guard lock(mutex_);
+  SKIFF_RETURN_IF_ERROR(check_kept(from));
+  for (std::size_t i = index_after(from); i < changes_.size(); ++i) {
+    if (base::starts_with(changes_[i]->key, prefix)) batch.changes.push_back(changes_[i]);
+  }
+  batch.upto = newest_;
+  return batch;
 }
 
 void Ring::nudge(Place& place) {

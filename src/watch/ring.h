@@ -37,6 +37,7 @@ class Ring {
   void unsubscribe(const std::shared_ptr<Place>& place);
   // What the place has not seen. nullopt: nothing, wait for its notifier.
   base::Result<std::optional<Subscription::Batch>> collect(Place& place, std::size_t limit);
+  base::Result<Subscription::Batch> changes_after(std::string_view prefix, Revision from) const;
   void nudge(Place& place);
   Revision position(const Place& place) const;
   Revision oldest() const;
@@ -51,6 +52,7 @@ class Ring {
     }
   };
   void wake_matching(const Change& change);
+  base::Status check_kept(Revision from) const;
   std::size_t index_after(Revision revision) const;
 
   const HubOptions options_;

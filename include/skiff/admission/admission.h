@@ -38,9 +38,11 @@ struct Options {
 class Chain {
  public:
   virtual ~Chain() = default;
-  // Changes `object` in place. `live` is null for a create; `object` is null for a delete.
+  // Changes `object` in place, or refuses before the rules of its kind are looked at (403 before
+  // 422). `live` is null for a create; `object` is null for a delete.
   virtual base::Task<api::Outcome<>> mutate(Attributes attributes, codec::Json& object,
                                             const codec::Json& live) const = 0;
+  // Sees what will be stored, after the rules of its kind.
   virtual base::Task<api::Outcome<>> validate(Attributes attributes, const codec::Json& object,
                                               const codec::Json& live) const = 0;
 };

@@ -14,11 +14,11 @@ enum class PodReference : unsigned char {
   service_account_token,  // a projected token; without a name
   secret,
   config_map,
-  claim,  // PersistentVolumeClaim
+  claim,  // PersistentVolumeClaim, also one that is made for the pod
 };
 
 // Calls `visit` for each reference that is there, also one whose name is empty, until it returns
-// false. Thread-safe.
+// false. A name lives as long as the call. Thread-safe.
 void visit_pod_references(
     const codec::Json& pod,
     const std::function<bool(PodReference kind, std::string_view name)>& visit);

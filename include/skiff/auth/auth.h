@@ -4,6 +4,7 @@
 
 #include <skiff/api/object.h>
 #include <skiff/api/selector.h>
+#include <skiff/auth/nodes.h>
 #include <skiff/base/clock.h>
 #include <skiff/base/result.h>
 
@@ -28,13 +29,15 @@ inline constexpr std::string_view kMastersGroup = "system:masters";
 inline constexpr std::string_view kNodesGroup = "system:nodes";
 inline constexpr std::string_view kAuthenticatedGroup = "system:authenticated";
 inline constexpr std::string_view kUnauthenticatedGroup = "system:unauthenticated";
+inline constexpr std::string_view kNodeLeaseNamespace = "kube-node-lease";
 inline constexpr std::string_view kAnonymousUser = "system:anonymous";
 
 // Users that only this process can be.
 User admin_user();                           // system:masters
 User control_user(std::string_view name);    // "system:kube-controller-manager", …; masters
 User node_user(std::string_view node_name);  // system:node:<name>
-// The node of a system:node:<name> user in system:nodes; empty for everybody else.
+// A system:node:<name> user in system:nodes, and its node; empty for everybody else.
+bool is_node(const User& user);
 std::string_view node_name_of(const User& user);
 
 // The latest objects, read without waiting. Thread-safe.
@@ -92,7 +95,7 @@ class Authorizer {
 };
 
 // system:masters, then the health paths, then nodes, then `rbac`. Both outlive the authorizer.
-std::unique_ptr<Authorizer> make_authorizer(const ObjectReader& reader, const Authorizer& rbac);
+std::unique_ptr<Authorizer> make_authorizer(const PodSource& pods, const Authorizer& rbac);
 
 // upstream's sentence: `User "x" cannot list resource "pods" in API group "" in the namespace "n"`.
 std::string forbidden_detail(const Attributes& attributes, std::string_view reason);

@@ -43,7 +43,7 @@ std::string prefix_of(const Scope& scope);
 class WriteHooks {
  public:
   virtual ~WriteHooks() = default;
-  // `live` is null for a create.
+  // Before the rules of the kind, after them. `live` is null for a create, `object` for a delete.
   virtual base::Task<api::Outcome<>> mutate(codec::Json& object, const codec::Json& live) = 0;
   virtual base::Task<api::Outcome<>> validate(const codec::Json& object,
                                               const codec::Json& live) = 0;

@@ -88,6 +88,10 @@ class Hub {
   // Changes under `prefix` after `from` (exclusive). Errors: expired when the ring starts later.
   virtual base::Result<std::unique_ptr<Subscription>> subscribe(std::string prefix,
                                                                 Revision from) = 0;
+  // Changes under `prefix` after `from`, all that there are now, without waiting. Errors: expired
+  // as with subscribe().
+  virtual base::Result<Subscription::Batch> changes_after(std::string_view prefix,
+                                                          Revision from) const = 0;
   // The revision of the latest change under `prefix` from now on, 0 before one. It has moved before
   // at_least() shows that change to its writer. For caches that are made anew when they are asked.
   virtual std::shared_ptr<const std::atomic<Revision>> track(std::string prefix) = 0;

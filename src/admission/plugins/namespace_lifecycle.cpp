@@ -15,12 +15,6 @@ class NamespaceLifecycle final : public Plugin {
                                     const codec::Json&) const override {
     co_return check(a);
   }
-  base::Task<api::Outcome<>> validate(const Attributes& a, const codec::Json&,
-                                      const codec::Json&) const override {
-    // Nothing is looked up twice: creates and updates were checked before they were mutated.
-    if (a.operation != Operation::remove) co_return api::Done{};
-    co_return check(a);
-  }
 
  private:
   static bool is_immortal(std::string_view name) {

@@ -1,149 +1,134 @@
-#include <skiff/api/object.h>
-#include <skiff/api/pod_references.h>
-#include <skiff/base/strings.h>
+#include "admission/plugins/node_restriction.h"
 
-#include "admission/plugin.h"
+#include <skiff/api/object.h>
+#include <skiff/base/strings.h>
+#include <skiff/codec/base64.h>
+#include <skiff/pki/certificate.h>
 
 namespace skiff::admission {
 
 using codec::Json;
 
-namespace {
-
-constexpr std::string_view kRestrictedPrefix = "node-restriction.kubernetes.io/";
-
-bool restricted_labels_differ(const Json& object, const Json& live) {
-  const Json& after = object["metadata"]["labels"];
-  const Json& before = live["metadata"]["labels"];
-  auto differs = [](const Json& a, const Json& b) {
-    for (const auto& label : a.members()) {
-      auto domain = label.key.substr(0, label.key.find('/') + 1);
-      const bool restricted = base::ends_with(domain, kRestrictedPrefix);
-      if (restricted && b[label.key] != label.value) return true;
-    }
-    return false;
-  };
-  return differs(after, before) || differs(before, after);
+api::ApiError NodeWrite::refuse(std::string_view detail) const {
+  return api::forbidden_error(attributes.resource->group, attributes.resource->resource,
+                              attributes.name, detail);
 }
 
-// A node changes only itself, its lease and its own pods. Immutable.
+std::string_view NodeWrite::operation() const {
+  switch (attributes.operation) {
+    case Operation::create: return "CREATE";
+    case Operation::update: return "UPDATE";
+    case Operation::remove: return "DELETE";
+    case Operation::connect: break;
+  }
+  return "CONNECT";
+}
+
+namespace {
+
+constexpr std::string_view kNodeSigners[] = {"kubernetes.io/kubelet-serving",
+                                             "kubernetes.io/kube-apiserver-client-kubelet"};
+
+api::Outcome<> restrict_lease(const NodeWrite& write) {
+  if (write.attributes.namespace_name != auth::kNodeLeaseNamespace) {
+    return write.refuse(base::concat("can only access leases in the ",
+                                     base::quote(auth::kNodeLeaseNamespace), " system namespace"));
+  }
+  if (write.attributes.name != write.node) {
+    return write.refuse("can only access node lease with the same name as the requesting node");
+  }
+  return api::Done{};
+}
+
+api::Outcome<> restrict_csi_node(const NodeWrite& write) {
+  if (write.attributes.name == write.node) return api::Done{};
+  return write.refuse("can only access CSINode with the same name as the requesting node");
+}
+
+// Nodes report how far the growth of a claim has come, and nothing else.
+api::Outcome<> restrict_claim(const NodeWrite& write) {
+  if (write.attributes.subresource != "status") return write.refuse("may only update PVC status");
+  if (write.attributes.operation != Operation::update) {
+    return write.refuse(base::concat("unexpected operation ", base::quote(write.operation())));
+  }
+  Json before = write.live;
+  Json after = write.object;
+  for (Json* claim : {&before, &after}) {
+    for (std::string_view member : {"resourceVersion", "managedFields"}) {
+      (*claim)["metadata"].erase(member);
+    }
+    for (std::string_view member :
+         {"capacity", "conditions", "allocatedResourceStatuses", "allocatedResources"}) {
+      (*claim)["status"].erase(member);
+    }
+  }
+  if (before == after) return api::Done{};
+  return write.refuse(base::concat(
+      "node ", base::quote(write.node),
+      " is not allowed to update fields other than status.quantity and status.conditions"));
+}
+
+api::Outcome<> restrict_signing_request(const NodeWrite& write) {
+  const auto& a = write.attributes;
+  if (a.operation != Operation::create || !a.subresource.empty()) return api::Done{};
+  const Json& spec = write.object["spec"];
+  const auto signer = spec["signerName"].as_string();
+  if (signer != kNodeSigners[0] && signer != kNodeSigners[1]) return api::Done{};
+  auto pem = codec::base64_decode(spec["request"].as_string());
+  auto request = pem.is_ok() ? pki::inspect_signing_request(*pem) : pem.status();
+  if (!request.is_ok()) {
+    return write.refuse(base::concat("unable to parse csr: ", request.status().message()));
+  }
+  const auto name = base::concat("system:node:", write.node);
+  if (request->subject.common_name == name) return api::Done{};
+  return write.refuse(base::concat("can only create a node CSR with CN=", name));
+}
+
+struct Row {
+  std::string_view group, resource;
+  api::Outcome<> (*restrict)(const NodeWrite& write);
+};
+constexpr Row kRows[] = {
+    {"", "pods", restrict_pod},
+    {"", "nodes", restrict_node},
+    {"", "serviceaccounts", restrict_token},
+    {"", "persistentvolumeclaims", restrict_claim},
+    {"coordination.k8s.io", "leases", restrict_lease},
+    {"storage.k8s.io", "csinodes", restrict_csi_node},
+    {"certificates.k8s.io", "certificatesigningrequests", restrict_signing_request},
+};
+
+// A node changes only itself, its lease and its own pods, and takes tokens only for these.
+// Immutable.
 class NodeRestriction final : public Plugin {
  public:
-  explicit NodeRestriction(const Options& options) : reader_(*options.reader) {}
+  explicit NodeRestriction(const Options& options)
+      : reader_(*options.reader), authorizer_(options.authorizer) {}
 
-  base::Task<api::Outcome<>> validate(const Attributes& a, const Json& object,
-                                      const Json& live) const override {
-    const auto node = auth::node_name_of(*a.user);
-    if (node.empty()) co_return api::Done{};
-    const auto& r = *a.resource;
-    if (r.group.empty() && r.resource == "nodes") co_return check_node(node, a, object, live);
-    if (r.group.empty() && r.resource == "pods") co_return check_pod(node, a, object, live);
-    if (r.group.empty() && r.resource == "serviceaccounts" && a.subresource == "token") {
-      co_return check_token(node, a, object);
-    }
-    if (r.resource == "leases") co_return check_lease(node, a);
-    co_return api::Done{};
+  // Refuses before the rules of the kind: a node learns nothing of what it may not write.
+  base::Task<api::Outcome<>> mutate(const Attributes& a, Json& object,
+                                    const Json& live) const override {
+    co_return check(a, object, live);
   }
 
  private:
-  static api::ApiError refuse(const Attributes& a, std::string detail) {
-    return api::forbidden_error(a.resource->group, a.resource->resource, a.name, detail);
-  }
-
-  static api::Outcome<> check_node(std::string_view node, const Attributes& a, const Json& object,
-                                   const Json& live) {
-    if (a.name != node) {
-      return refuse(a, base::concat("node ", base::quote(node), " is not allowed to modify node ",
-                                    base::quote(a.name)));
+  api::Outcome<> check(const Attributes& a, const Json& object, const Json& live) const {
+    if (!auth::is_node(*a.user) || a.operation == Operation::connect) return api::Done{};
+    const NodeWrite write{a, auth::node_name_of(*a.user), object, live, reader_, authorizer_};
+    if (write.node.empty()) {
+      return write.refuse(
+          base::concat("could not determine node from user ", base::quote(a.user->name)));
     }
-    if (a.operation == Operation::remove) return api::Done{};
-    if (restricted_labels_differ(object, live)) {
-      return refuse(a, base::concat("is not allowed to modify labels: ", kRestrictedPrefix, "*"));
-    }
-    const bool taints_differ = object["spec"]["taints"] != live["spec"]["taints"];
-    if (a.operation == Operation::update && taints_differ) {
-      return refuse(a,
-                    base::concat("node ", base::quote(node), " is not allowed to modify taints"));
-    }
-    return api::Done{};
-  }
-
-  // What a mirror pod names, that a node could then read; empty when it names nothing.
-  static std::string_view reference_of(const Json& pod) {
-    using Kind = api::PodReference;
-    std::uint32_t seen = 0;
-    auto bit = [](Kind kind) { return 1u << static_cast<unsigned>(kind); };
-    api::visit_pod_references(pod, [&](Kind kind, std::string_view) {
-      seen |= bit(kind);
-      return true;
-    });
-    if ((seen & (bit(Kind::service_account) | bit(Kind::service_account_token))) != 0)
-      return "a service account";
-    if ((seen & bit(Kind::secret)) != 0) return "secrets";
-    if ((seen & bit(Kind::config_map)) != 0) return "configmaps";
-    return (seen & bit(Kind::claim)) != 0 ? "persistentvolumeclaims" : "";
-  }
-
-  static api::Outcome<> check_pod(std::string_view node, const Attributes& a, const Json& object,
-                                  const Json& live) {
-    const Json& pod = live.is_null() ? object : live;
-    const bool own = pod["spec"]["nodeName"].as_string() == node;
-    if (a.operation == Operation::create && a.subresource.empty()) {
-      if (api::annotation(object, "kubernetes.io/config.mirror").empty()) {
-        return refuse(a, base::concat("pod does not have \"kubernetes.io/config.mirror\" "
-                                      "annotation, node ",
-                                      base::quote(node), " can only create mirror pods"));
+    for (const auto& row : kRows) {
+      if (row.resource == a.resource->resource && row.group == a.resource->group) {
+        return row.restrict(write);
       }
-      if (!own) {
-        return refuse(a, base::concat("node ", base::quote(node),
-                                      " can only create pods with spec.nodeName set to itself"));
-      }
-      if (auto named = reference_of(object); !named.empty()) {
-        return refuse(a, base::concat("node ", base::quote(node),
-                                      " can not create pods that reference ", named));
-      }
-      return api::Done{};
-    }
-    if (own) return api::Done{};
-    std::string_view what = "delete pods";
-    if (a.subresource == "status") what = "update pod status for pods";
-    if (a.subresource == "eviction") what = "evict pods";
-    return refuse(a, base::concat("node ", base::quote(node), " can only ", what,
-                                  " with spec.nodeName set to itself"));
-  }
-
-  api::Outcome<> check_token(std::string_view node, const Attributes& a,
-                             const Json& request) const {
-    const Json& reference = request["spec"]["boundObjectRef"];
-    if (reference["kind"].as_string() != "Pod" || reference["name"].as_string().empty()) {
-      return refuse(a, "node requested token not bound to a pod");
-    }
-    auto pod = reader_.get("", "pods", a.namespace_name, reference["name"].as_string());
-    if (pod.empty()) return api::not_found_error("", "pods", reference["name"].as_string());
-    auto text = pod.text();
-    if (api::scan_string(text, {"metadata", "uid"}).value_or("") != reference["uid"].as_string()) {
-      return refuse(a, "the UID in the bound object reference does not match the UID in record");
-    }
-    if (api::scan_string(text, {"spec", "nodeName"}).value_or("") != node) {
-      return refuse(a, "node requested token bound to a pod scheduled on a different node");
-    }
-    if (api::scan_string(text, {"spec", "serviceAccountName"}).value_or("") != a.name) {
-      return refuse(a, "node requested token bound to a pod with a different service account");
-    }
-    return api::Done{};
-  }
-
-  static api::Outcome<> check_lease(std::string_view node, const Attributes& a) {
-    if (a.namespace_name != "kube-node-lease") {
-      return refuse(a, "can only access leases in the \"kube-node-lease\" system namespace");
-    }
-    if (a.name != node) {
-      return refuse(a, "can only access node lease with the same name as the requesting node");
     }
     return api::Done{};
   }
 
   const auth::ObjectReader& reader_;
+  const auth::Authorizer* const authorizer_;
 };
 
 }  // namespace

@@ -1,4 +1,5 @@
 #include <skiff/api/object.h>
+#include <skiff/api/pod_references.h>
 #include <skiff/base/strings.h>
 
 #include "admission/limits.h"
@@ -43,7 +44,7 @@ class ServiceAccount final : public Plugin {
 
   base::Task<api::Outcome<>> mutate(const Attributes& a, Json& pod, const Json&) const override {
     if (!creates_pod(a)) co_return api::Done{};
-    if (!api::annotation(pod, "kubernetes.io/config.mirror").empty()) co_return api::Done{};
+    if (is_mirror(pod)) co_return check_mirror(a, pod);
     std::string name(std::as_const(pod)["spec"]["serviceAccountName"].as_string());
     if (name.empty()) name = "default";
     pod["spec"].set("serviceAccountName", name);
@@ -65,7 +66,37 @@ class ServiceAccount final : public Plugin {
     co_return api::Done{};
   }
 
+  base::Task<api::Outcome<>> validate(const Attributes& a, const Json& pod,
+                                      const Json&) const override {
+    if (!creates_pod(a) || !is_mirror(pod)) co_return api::Done{};
+    co_return check_mirror(a, pod);
+  }
+
  private:
+  static bool is_mirror(const Json& pod) {
+    return pod["metadata"]["annotations"].find("kubernetes.io/config.mirror") != nullptr;
+  }
+
+  // A node shows with it what it runs anyway: it must give nobody anything.
+  static api::Outcome<> check_mirror(const Attributes& a, const Json& pod) {
+    auto refuse = [&](std::string_view detail) {
+      return api::forbidden_error("", "pods", a.name, detail);
+    };
+    if (!pod["spec"]["serviceAccountName"].as_string().empty()) {
+      return refuse("a mirror pod may not reference service accounts");
+    }
+    bool secrets = false;
+    bool tokens = false;
+    api::visit_pod_references(pod, [&](api::PodReference kind, std::string_view) {
+      secrets = secrets || kind == api::PodReference::secret;
+      tokens = tokens || kind == api::PodReference::service_account_token;
+      return true;
+    });
+    if (secrets) return refuse("a mirror pod may not reference secrets");
+    if (tokens) return refuse("a mirror pod may not use ServiceAccountToken volume projections");
+    return api::Done{};
+  }
+
   base::Task<api::StoredObject> find(std::string namespace_name, std::string name) const {
     for (int attempt = 1;; ++attempt) {
       auto account = reader_.get("", "serviceaccounts", namespace_name, name);

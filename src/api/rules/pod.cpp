@@ -257,6 +257,19 @@ void validate_ephemeral_update(const Json& pod, const Json& old_pod, ErrorList& 
   }
 }
 
+// Whether a pod gives its node rights does not change.
+void validate_mirror_update(const Json& pod, const Json& old_pod, ErrorList& errors) {
+  constexpr std::string_view kMirror = "kubernetes.io/config.mirror";
+  const Json* after = pod["metadata"]["annotations"].find(kMirror);
+  const Json* before = old_pod["metadata"]["annotations"].find(kMirror);
+  const std::string path = concat("metadata.annotations[", kMirror, "]");
+  if (before != nullptr && (after == nullptr || *after != *before)) {
+    errors.forbidden(path, "may not remove or update mirror pod annotation");
+  } else if (before == nullptr && after != nullptr) {
+    errors.forbidden(path, "may not add mirror pod annotation");
+  }
+}
+
 }  // namespace
 
 void validate_pod_create(const Json& pod, ErrorList& errors) {
@@ -270,6 +283,7 @@ void validate_pod_create(const Json& pod, ErrorList& errors) {
 
 void validate_pod_update(const Json& pod, const Json& old_pod, std::string_view subresource,
                          ErrorList& errors) {
+  validate_mirror_update(pod, old_pod, errors);
   if (subresource == "status")
     validate_status_update(pod, old_pod, errors);
   else if (subresource == "ephemeralcontainers")

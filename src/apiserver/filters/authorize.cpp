@@ -45,11 +45,7 @@ api::Outcome<> authorize_also(const RequestContext& context, std::string_view ve
 }
 
 api::Outcome<> filter_authorize(RequestContext& context) {
-  auto allowed = check_allowed(context, authorizer_attributes(context));
-  if (!allowed.is_ok() && context.user.name == auth::kAnonymousUser) {
-    return api::unauthorized_error();
-  }
-  return allowed;
+  return check_allowed(context, authorizer_attributes(context));
 }
 
 }  // namespace skiff::apiserver

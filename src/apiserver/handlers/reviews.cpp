@@ -75,6 +75,15 @@ void check_metadata(const Json& review, bool namespaced, api::FieldErrors& error
   }
 }
 
+std::string escape_field_value(std::string_view value) {
+  std::string text;
+  for (char c : value) {
+    if (c == '\\' || c == ',' || c == '=') text += '\\';
+    text += c;
+  }
+  return text;
+}
+
 // "spec.nodeName=a" of a review's field selector, as the node authorizer reads it.
 std::string selector_text(const Json& selector) {
   if (auto raw = selector["rawSelector"].as_string(); !raw.empty()) return std::string(raw);
@@ -82,7 +91,8 @@ std::string selector_text(const Json& selector) {
   for (const auto& requirement : selector["requirements"].items()) {
     const auto& values = requirement["values"].items();
     if (requirement["operator"].as_string() != "In" || values.size() != 1) continue;
-    terms.push_back(base::concat(requirement["key"].as_string(), "=", values[0].as_string()));
+    terms.push_back(base::concat(requirement["key"].as_string(), "=",
+                                 escape_field_value(values[0].as_string())));
   }
   return base::join(terms, ",");
 }

@@ -231,14 +231,11 @@ TEST_CASE("a change is seen by the next decision, and only then is anything read
 namespace {
 
 // For an authorizer whose nodes are not asked about.
-class NoObjects final : public auth::ObjectReader {
+class NoPods final : public auth::PodSource {
  public:
-  api::StoredObject get(std::string_view, std::string_view, std::string_view,
-                        std::string_view) const override {
-    return {};
-  }
-  void scan(std::string_view, std::string_view, std::string_view,
-            base::UniqueFunction<bool(const api::StoredObject&)>) const override {}
+  std::uint64_t version() const override { return 0; }
+  std::uint64_t scan(Visit) const override { return 0; }
+  std::optional<std::uint64_t> changes(std::uint64_t, Visit) const override { return 0; }
 };
 
 }  // namespace
@@ -252,8 +249,8 @@ TEST_CASE("with a thousand bindings a decision allocates nothing") {
                i % 2 == 0 ? user_subject("user-" + std::to_string(i)) : group_subject("dev"));
   }
   auto rbac = auth::make_rbac(roles);
-  const NoObjects objects;
-  auto chain = auth::make_authorizer(objects, *rbac);
+  const NoPods pods;
+  auto chain = auth::make_authorizer(pods, *rbac);
   const Question yes{"get", "", "pods", "log", "n501", "a"}, no{"get", "", "pods", "", "n500", "a"};
   CHECK(allowed(*rbac, yes));
   const auto asked = attributes(kJane, yes);
@@ -348,8 +345,8 @@ TEST_CASE("a writer sees its change at once, whatever other threads ask") {
 TEST_CASE("masters may do everything and health is for everybody, whatever the roles are") {
   FakeRoles roles;
   auto rbac = auth::make_rbac(roles);
-  const NoObjects objects;
-  auto chain = auth::make_authorizer(objects, *rbac);
+  const NoPods pods;
+  auto chain = auth::make_authorizer(pods, *rbac);
   auto may = [&](const auth::User& user, const Question& q) {
     return chain->authorize(attributes(user, q)).verdict == Verdict::allow;
   };

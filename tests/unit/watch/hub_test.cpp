@@ -182,6 +182,24 @@ TEST_CASE("who falls behind the ring is told so, and so is who comes too late") 
   CHECK(world.hub->subscribe("/k/", 1));
 }
 
+TEST_CASE("changes since a revision are had without waiting, until the ring has dropped them") {
+  HubOptions options;
+  options.ring_events_max = 8;
+  World world(options);
+  CHECK(world.hub->changes_after("/k/", 0)->changes.empty());
+  world.put("/k/a", "x");
+  world.put("/other", "y");
+  world.put("/k/b", "z");
+  auto batch = world.hub->changes_after("/k/", 1);
+  REQUIRE(batch.is_ok());
+  REQUIRE(batch->changes.size() == 1);
+  CHECK(batch->changes[0]->key == "/k/b");
+  CHECK(batch->upto == 3);
+  CHECK(world.hub->changes_after("/k/", 3)->changes.empty());
+  for (int i = 0; i < 9; ++i) world.put("/k/a", "x");
+  CHECK(world.hub->changes_after("/k/", 3).status().code() == base::Code::expired);
+}
+
 TEST_CASE("the ring is bounded in bytes") {
   HubOptions options;
   options.ring_bytes_max = 64 * 1024;

@@ -1,0 +1,127 @@
+// A node describes itself, but not with what steers pods to it or says whose it is.
+#include <skiff/api/object.h>
+#include <skiff/base/strings.h>
+
+#include <set>
+
+#include "admission/plugins/node_restriction.h"
+
+namespace skiff::admission {
+
+using codec::Json;
+
+namespace {
+
+constexpr std::string_view kRestrictedDomain = "node-restriction.kubernetes.io";
+// The key by which a node may come back and others may not take its name; the master writes it.
+constexpr std::string_view kKeyAnnotation = "skiff.dev/public-key-sha256";
+
+// What a node may say of itself below kubernetes.io and k8s.io.
+constexpr std::string_view kOwnLabels[] = {
+    "kubernetes.io/hostname",
+    "topology.kubernetes.io/zone",
+    "topology.kubernetes.io/region",
+    "failure-domain.beta.kubernetes.io/zone",
+    "failure-domain.beta.kubernetes.io/region",
+    "beta.kubernetes.io/instance-type",
+    "node.kubernetes.io/instance-type",
+    "kubernetes.io/os",
+    "kubernetes.io/arch",
+    "beta.kubernetes.io/os",
+    "beta.kubernetes.io/arch",
+};
+constexpr std::string_view kOwnDomains[] = {"kubelet.kubernetes.io", "node.kubernetes.io"};
+
+bool is_in_domain(std::string_view name, std::string_view domain) {
+  if (!base::ends_with(name, domain)) return false;
+  return name.size() == domain.size() || name[name.size() - domain.size() - 1] == '.';
+}
+
+bool is_own_label(std::string_view key, std::string_view domain) {
+  for (auto label : kOwnLabels) {
+    if (key == label) return true;
+  }
+  for (auto own : kOwnDomains) {
+    if (is_in_domain(domain, own)) return true;
+  }
+  return false;
+}
+
+bool is_forbidden_label(std::string_view key) {
+  const auto slash = key.find('/');
+  if (slash == key.npos) return false;
+  const auto domain = key.substr(0, slash);
+  if (is_in_domain(domain, kRestrictedDomain)) return true;
+  const bool reserved = is_in_domain(domain, "kubernetes.io") || is_in_domain(domain, "k8s.io");
+  return reserved && !is_own_label(key, domain);
+}
+
+// In order, as upstream lists them; empty when there is none.
+std::string forbidden_changes(const Json& object, const Json& live) {
+  std::set<std::string_view> keys;
+  auto collect = [&keys](const Json& labels, const Json& others) {
+    for (const auto& label : labels.members()) {
+      const Json* other = others.find(label.key);
+      const bool same = other != nullptr && *other == label.value;
+      if (!same && is_forbidden_label(label.key)) keys.insert(label.key);
+    }
+  };
+  const Json& after = object["metadata"]["labels"];
+  const Json& before = live["metadata"]["labels"];
+  collect(after, before);
+  collect(before, after);
+  std::string text;
+  for (auto key : keys) text += base::concat(text.empty() ? "" : ", ", key);
+  return text;
+}
+
+bool same_list(const Json& a, const Json& b) { return a == b || (a.empty() && b.empty()); }
+
+std::string not_allowed(const NodeWrite& write, std::string_view what) {
+  return base::concat("node ", base::quote(write.node), " is not allowed to ", what);
+}
+
+api::Outcome<> check_create(const NodeWrite& write) {
+  if (!write.object["spec"]["configSource"].is_null()) {
+    return write.refuse(not_allowed(write, "create pods with a non-nil configSource"));
+  }
+  if (auto labels = forbidden_changes(write.object, Json()); !labels.empty()) {
+    return write.refuse(not_allowed(write, base::concat("set the following labels: ", labels)));
+  }
+  return api::Done{};
+}
+
+api::Outcome<> check_update(const NodeWrite& write) {
+  const Json& source = write.object["spec"]["configSource"];
+  if (!source.is_null() && source != write.live["spec"]["configSource"]) {
+    return write.refuse(not_allowed(write, "update configSource to a new non-nil configSource"));
+  }
+  if (!same_list(write.object["spec"]["taints"], write.live["spec"]["taints"])) {
+    return write.refuse(not_allowed(write, "modify taints"));
+  }
+  if (!same_list(write.object["metadata"]["ownerReferences"],
+                 write.live["metadata"]["ownerReferences"])) {
+    return write.refuse(not_allowed(write, "modify ownerReferences"));
+  }
+  if (auto labels = forbidden_changes(write.object, write.live); !labels.empty()) {
+    return write.refuse(base::concat("is not allowed to modify labels: ", labels));
+  }
+  return api::Done{};
+}
+
+}  // namespace
+
+api::Outcome<> restrict_node(const NodeWrite& write) {
+  const auto& a = write.attributes;
+  if (a.name != write.node) {
+    return write.refuse(not_allowed(write, base::concat("modify node ", base::quote(a.name))));
+  }
+  if (a.operation == Operation::remove) return api::Done{};
+  if (api::annotation(write.object, kKeyAnnotation) !=
+      api::annotation(write.live, kKeyAnnotation)) {
+    return write.refuse(not_allowed(write, base::concat("modify the annotation ", kKeyAnnotation)));
+  }
+  return a.operation == Operation::create ? check_create(write) : check_update(write);
+}
+
+}  // namespace skiff::admission
