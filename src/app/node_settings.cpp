@@ -1,5 +1,6 @@
 #include "app/node_settings.h"
 
+#include <skiff/api/node_labels.h>
 #include <skiff/api/validation.h>
 #include <skiff/base/strings.h>
 
@@ -92,6 +93,12 @@ base::Status set_node_labels(Config& config, const std::vector<std::string>& val
     auto [key, value] = split_pair(text);
     auto checked = check_pair(key, value);
     if (!checked) return checked.with_context(base::quote(text));
+    if (!api::may_node_label_itself(key))
+      return base::invalid_argument(base::concat(
+          base::quote(text),
+          " is not for nodes to say: of kubernetes.io and k8s.io they may set what "
+          "describes them, kubelet.kubernetes.io and node.kubernetes.io; kubectl label "
+          "sets the others"));
     config.node_labels.emplace_back(key, value);
   }
   return base::Status::ok();

@@ -1,4 +1,5 @@
 // A node describes itself, but not with what steers pods to it or says whose it is.
+#include <skiff/api/node_labels.h>
 #include <skiff/api/object.h>
 #include <skiff/base/strings.h>
 
@@ -12,49 +13,8 @@ using codec::Json;
 
 namespace {
 
-constexpr std::string_view kRestrictedDomain = "node-restriction.kubernetes.io";
 // The key by which a node may come back and others may not take its name; the master writes it.
 constexpr std::string_view kKeyAnnotation = "skiff.dev/public-key-sha256";
-
-// What a node may say of itself below kubernetes.io and k8s.io.
-constexpr std::string_view kOwnLabels[] = {
-    "kubernetes.io/hostname",
-    "topology.kubernetes.io/zone",
-    "topology.kubernetes.io/region",
-    "failure-domain.beta.kubernetes.io/zone",
-    "failure-domain.beta.kubernetes.io/region",
-    "beta.kubernetes.io/instance-type",
-    "node.kubernetes.io/instance-type",
-    "kubernetes.io/os",
-    "kubernetes.io/arch",
-    "beta.kubernetes.io/os",
-    "beta.kubernetes.io/arch",
-};
-constexpr std::string_view kOwnDomains[] = {"kubelet.kubernetes.io", "node.kubernetes.io"};
-
-bool is_in_domain(std::string_view name, std::string_view domain) {
-  if (!base::ends_with(name, domain)) return false;
-  return name.size() == domain.size() || name[name.size() - domain.size() - 1] == '.';
-}
-
-bool is_own_label(std::string_view key, std::string_view domain) {
-  for (auto label : kOwnLabels) {
-    if (key == label) return true;
-  }
-  for (auto own : kOwnDomains) {
-    if (is_in_domain(domain, own)) return true;
-  }
-  return false;
-}
-
-bool is_forbidden_label(std::string_view key) {
-  const auto slash = key.find('/');
-  if (slash == key.npos) return false;
-  const auto domain = key.substr(0, slash);
-  if (is_in_domain(domain, kRestrictedDomain)) return true;
-  const bool reserved = is_in_domain(domain, "kubernetes.io") || is_in_domain(domain, "k8s.io");
-  return reserved && !is_own_label(key, domain);
-}
 
 // In order, as upstream lists them; empty when there is none.
 std::string forbidden_changes(const Json& object, const Json& live) {
@@ -63,7 +23,7 @@ std::string forbidden_changes(const Json& object, const Json& live) {
     for (const auto& label : labels.members()) {
       const Json* other = others.find(label.key);
       const bool same = other != nullptr && *other == label.value;
-      if (!same && is_forbidden_label(label.key)) keys.insert(label.key);
+      if (!same && !api::may_node_label_itself(label.key)) keys.insert(label.key);
     }
   };
   const Json& after = object["metadata"]["labels"];

@@ -79,6 +79,8 @@ TEST_CASE("wrong servers, labels and taints are refused with what to write") {
   CHECK(worker("server", "https://[::1").find("has no ']'") != std::string::npos);
   CHECK(worker("token", "a b") == "token: is not a token of 'skiff token create'");
   CHECK(worker("node-label", "-x=1").find("\"-x=1\"") != std::string::npos);
+  for (const char* label : {"node-restriction.kubernetes.io/a=b", "node-role.kubernetes.io/x="})
+    CHECK(worker("node-label", label).find("is not for nodes to say") != std::string::npos);
   CHECK(worker("node-taint", "a=b").find("has no effect") != std::string::npos);
   CHECK(worker("node-taint", "a=b:Sometimes").find("has no effect") != std::string::npos);
   CHECK(worker("replace", "perhaps") == "replace: \"perhaps\" is not true or false");
