@@ -19,6 +19,7 @@
 
 namespace skiff::apiserver {
 
+class ChangeDeltas;
 class EventEncodings;
 class ContinueSnapshots;
 class Metrics;
@@ -36,6 +37,7 @@ struct Services {
   std::unique_ptr<auth::PodSource> pods;
   std::unique_ptr<auth::Authorizer> authorizer;
   std::unique_ptr<EventEncodings> encodings;
+  std::unique_ptr<ChangeDeltas> deltas;
   std::unique_ptr<ContinueSnapshots> continues;
   std::unique_ptr<Metrics> metrics;
   std::atomic<bool> bootstrapped{false};  // the first objects of the cluster are there

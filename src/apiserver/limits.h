@@ -40,6 +40,18 @@ inline constexpr base::Duration kBookmarkIntervalMin = std::chrono::seconds(60);
 inline constexpr std::size_t kSharedEventsMax = 32;
 inline constexpr std::size_t kSharedEventBytesMax = 256u << 10;
 
+// The session skiff-watch-v1. Objects that are known to be at the client, for deltas; deltas shared
+// by the watchers of one change.
+inline constexpr std::size_t kSessionWatchesMax = 2048;
+inline constexpr std::size_t kSentObjectsMax = 4096;
+inline constexpr std::size_t kSharedDeltasMax = 32;
+// How often a session is looked after, and at how many of these times its watches are authorized
+// again: once in five minutes. A client that takes nothing from one time to the next is let go.
+inline constexpr base::Duration kSessionCheckInterval = std::chrono::seconds(60);
+inline constexpr int kSessionAuthorizeEvery = 5;
+// A client is told how far it is when that is so many revisions further.
+inline constexpr std::uint64_t kPositionStep = 500;
+
 // From as many groups or extras on, a constrained impersonation asks first for all of them ("*").
 inline constexpr std::size_t kImpersonatedAtOnce = 4;
 

@@ -1,8 +1,11 @@
 #include "apiserver/routes.h"
 
+#include <skiff/client/watch_frames.h>
+
 #include <algorithm>
 
 #include "apiserver/handlers/handlers.h"
+#include "apiserver/tunnel/watch_session.h"
 
 namespace skiff::apiserver {
 
@@ -82,6 +85,10 @@ api::Outcome<> check_route(const RequestContext& context) {
 
 base::Task<ResponseOutcome> route(RequestContext& context) {
   const auto& info = context.info;
+  if (info.path == client::kWatchTarget) {
+    auto task = handle_watch_session(context);
+    co_return co_await std::move(task);
+  }
   if (!info.is_resource) {
     auto task = handle_path(context);
     co_return co_await std::move(task);

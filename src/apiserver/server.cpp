@@ -8,6 +8,7 @@
 #include "apiserver/roles/role_source.h"
 #include "apiserver/routes.h"
 #include "apiserver/selection.h"
+#include "apiserver/tunnel/change_deltas.h"
 
 namespace skiff::apiserver {
 
@@ -87,6 +88,7 @@ base::Result<std::unique_ptr<ApiServer>> make_apiserver(Options options) {
   services->admission = admission::make_chain(admission_options);
 
   services->encodings = std::make_unique<EventEncodings>();
+  services->deltas = std::make_unique<ChangeDeltas>();
   services->continues = std::make_unique<ContinueSnapshots>(*options.timers);
   services->metrics = std::make_unique<Metrics>();
   services->options = std::move(options);

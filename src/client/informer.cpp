@@ -121,7 +121,9 @@ class InformerImpl final : public Informer {
   }
 
   base::Task<base::Status> watch_until_lost(base::CancelToken cancel) {
-    auto opening = client_.watch(resource_, options_, revision_, cancel);
+    ListOptions options = options_;
+    options.known_objects = [this](std::string_view key) { return store_.get(key); };
+    auto opening = client_.watch(resource_, std::move(options), revision_, cancel);
     auto opened = co_await std::move(opening);
     if (!opened.is_ok()) co_return opened.status();
     std::unique_ptr<WatchStream> stream = std::move(*opened);

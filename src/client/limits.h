@@ -53,6 +53,8 @@ inline constexpr std::size_t kUnreadEventsMax = 4096;
 inline constexpr std::size_t kUnreadEventBytesMax = 8u << 20;
 // Events of one next().
 inline constexpr std::size_t kRemoteBatchMax = 64;
+// Of a version of an object, looked through for pieces that the next one has too.
+inline constexpr std::size_t kDeltaIndexBytesMax = 256u << 10;
 // Between two attempts of a watch that a master ends or refuses for the moment.
 inline constexpr base::Duration kRewatchWait = std::chrono::seconds(1);
 

@@ -79,6 +79,10 @@ base::Task<base::Status> SessionBase::write(ChannelFrame frame) {
   auto& timers = transport_->timers();
   base::Status status;
   for (;;) {
+    if (closed_) {
+      status = base::cancelled("the session is closed");
+      break;
+    }
     if (!may_write) {
       status = base::cancelled("the connection ends");
       break;

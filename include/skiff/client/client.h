@@ -9,6 +9,7 @@
 #include <skiff/codec/json.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -47,6 +48,10 @@ struct ListOptions {
   std::string namespace_name;  // empty = all
   std::string label_selector;
   std::string field_selector;
+  // Of a watch: what its reader has under a key ("namespace/name" or "name") from this watch's
+  // events, all of which it keeps. Called where next() is awaited. Without it every change comes
+  // whole from a remote server.
+  std::function<api::StoredObject(std::string_view key)> known_objects;
 };
 
 struct ObjectList {

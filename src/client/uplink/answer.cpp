@@ -14,8 +14,6 @@ namespace {
 
 constexpr std::size_t kQuotedBytesMax = 512;  // of an answer that nobody expects, in a sentence
 
-constexpr int kServerError = 500;
-
 base::Result<codec::Json> parse(std::string_view text) {
   codec::JsonParseOptions options;
   options.limits.bytes_max = kObjectBytesMax;
@@ -35,6 +33,11 @@ base::Result<api::StoredObject> stored(const codec::Json& tree) {
 }
 
 }  // namespace
+
+bool is_passing(const base::Status& error) {
+  return error.code() == base::Code::unavailable || error.code() == base::Code::deadline_exceeded ||
+         error.code() == base::Code::too_many_requests || error.code() == base::Code::internal;
+}
 
 base::Status error_of(int http_status, std::string_view body) {
   if (auto tree = parse(body)) {

@@ -11,6 +11,10 @@
 namespace skiff::client {
 
 constexpr bool is_success(int http_status) { return http_status >= 200 && http_status < 300; }
+// Of an error that says nothing about itself.
+inline constexpr int kServerError = 500;
+// The master is in trouble: the same request may work later.
+bool is_passing(const base::Status& error);
 // The Status object of an error answer; the HTTP status where there is none.
 base::Status error_of(int http_status, std::string_view body);
 // The object of an answer, or its error.

@@ -24,13 +24,6 @@ http::Http2Request request_of(const RemoteWatch& watch, base::CancelToken cancel
   return request;
 }
 
-// The master is in trouble: the same request may work later.
-bool is_passing(const base::Status& status) {
-  return status.code() == base::Code::unavailable ||
-         status.code() == base::Code::deadline_exceeded ||
-         status.code() == base::Code::too_many_requests || status.code() == base::Code::internal;
-}
-
 void end_with(RemoteWatch& watch, const base::Status& status) {
   if (!is_passing(status)) watch.end(status);
 }
@@ -55,7 +48,7 @@ void take_line(RemoteWatch& watch, std::string line) {
   event.revision = revision;
   if (type == "MODIFIED") event.type = WatchEvent::Type::modified;
   if (type == "DELETED") event.type = WatchEvent::Type::removed;
-  event.bytes = std::move(line);
+  event.bytes = base::SharedBytes(line);
   watch.push(std::move(event));
 }
 
@@ -123,7 +116,10 @@ base::Task<void> PlainWatches::follow(std::shared_ptr<RemoteWatch> watch,
   if (!is_success(stream->status())) {
     auto reading = read_refusal(stream.get());
     auto text = co_await reading;
-    end_with(*watch, error_of(stream->status(), text));
+    auto error = error_of(stream->status(), text);
+    // A revision that this master does not have: only a list tells the truth.
+    if (error.code() == base::Code::deadline_exceeded) error = {base::Code::expired, text};
+    end_with(*watch, error);
     co_return;
   }
   watch->accept();

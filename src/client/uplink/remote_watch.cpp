@@ -1,5 +1,8 @@
 #include "client/uplink/remote_watch.h"
 
+#include <skiff/client/byte_delta.h>
+
+#include "client/informer_index.h"
 #include "client/limits.h"
 #include "client/uplink/answer.h"
 
@@ -13,6 +16,27 @@ base::Status list_again(std::string message) { return {base::Code::expired, std:
 
 }  // namespace
 
+SentEvent sent_event(const EventFrame& frame) {
+  SentEvent event;
+  event.form = SentEvent::Form::stored;
+  event.type = frame.type;
+  event.revision = frame.revision;
+  event.bytes = base::SharedBytes(frame.object);
+  return event;
+}
+
+SentEvent sent_event(const DeltaFrame& frame) {
+  SentEvent event;
+  event.form = SentEvent::Form::steps;
+  event.type = frame.type;
+  event.revision = frame.revision;
+  event.bytes = base::SharedBytes(frame.steps);
+  event.key = frame.key;
+  event.size = frame.size;
+  event.checksum = frame.checksum;
+  return event;
+}
+
 void RemoteWatch::move_to(std::uint64_t revision) {
   if (revision > revision_.load(std::memory_order_relaxed))
     revision_.store(revision, std::memory_order_relaxed);
@@ -23,7 +47,7 @@ void RemoteWatch::push(SentEvent event) {
   {
     std::lock_guard lock(mutex_);
     if (!ended_.is_ok()) return;
-    unread_bytes_ += event.bytes.size();
+    unread_bytes_ += event.bytes.size() + event.key.size();
     unread_.push_back(std::move(event));
     if (unread_.size() > kUnreadEventsMax || unread_bytes_ > kUnreadEventBytesMax) {
       ended_ = list_again("the reader of the watch is too slow");
@@ -54,18 +78,35 @@ std::vector<SentEvent> RemoteWatch::take(base::Status& ended) {
   if (unread_.empty()) ended = ended_;
   auto count = std::min(unread_.size(), kRemoteBatchMax);
   for (; count > 0; --count) {
-    unread_bytes_ -= unread_.front().bytes.size();
+    unread_bytes_ -= unread_.front().bytes.size() + unread_.front().key.size();
     taken.push_back(std::move(unread_.front()));
     unread_.pop_front();
   }
   return taken;
 }
 
-base::Result<WatchEvent> RemoteWatch::decode(SentEvent sent) const {
+api::StoredObject RemoteWatch::object_before(std::string_view key,
+                                             const std::vector<WatchEvent>& before) const {
+  for (auto event = before.rbegin(); event != before.rend(); ++event)
+    if (key_of(event->object) == key) return event->object;
+  return options.known_objects ? options.known_objects(key) : api::StoredObject();
+}
+
+base::Result<WatchEvent> RemoteWatch::decode(const SentEvent& sent,
+                                             const std::vector<WatchEvent>& before) const {
   WatchEvent event;
   event.type = sent.type;
   event.revision = sent.revision;
-  SKIFF_ASSIGN_OR_RETURN(event.object, object_of_event(sent.bytes));
+  if (sent.form == SentEvent::Form::text) {
+    SKIFF_ASSIGN_OR_RETURN(event.object, object_of_event(sent.bytes.view()));
+  } else if (sent.form == SentEvent::Form::stored) {
+    event.object = api::StoredObject(sent.bytes, sent.revision);
+  } else {
+    auto base = object_before(sent.key, before);
+    SKIFF_ASSIGN_OR_RETURN(
+        auto bytes, apply_delta(base.stored().view(), sent.bytes.view(), sent.size, sent.checksum));
+    event.object = api::StoredObject(base::SharedBytes(bytes), sent.revision);
+  }
   return event;
 }
 
@@ -75,8 +116,8 @@ base::Task<base::Result<std::vector<WatchEvent>>> RemoteWatch::next(base::Cancel
     auto taken = take(ended);
     if (!ended.is_ok()) co_return ended;
     std::vector<WatchEvent> events;
-    for (auto& sent : taken) {
-      auto event = decode(std::move(sent));
+    for (const auto& sent : taken) {
+      auto event = decode(sent, events);
       if (!event) {
         end(list_again("an event of the watch is damaged"));
         co_return list_again("an event of the watch is damaged");

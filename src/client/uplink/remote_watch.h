@@ -3,6 +3,7 @@
 
 #include <skiff/base/async.h>
 #include <skiff/client/client.h>
+#include <skiff/client/watch_frames.h>
 
 #include <atomic>
 #include <cstdint>
@@ -16,13 +17,19 @@ namespace skiff::client {
 // An event as it came; the reader makes an object of it, on its own executor.
 struct SentEvent {
   enum class Form : unsigned char {
-    text,  // a line of an ordinary watch: {"type":…,"object":…}
+    text,    // a line of an ordinary watch: {"type":…,"object":…}
+    stored,  // the object as informers keep it
+    steps,   // from the object that the reader has under `key`
   };
   Form form = Form::text;
   WatchEvent::Type type = WatchEvent::Type::added;
   std::uint64_t revision = 0;
-  std::string bytes;
+  base::SharedBytes bytes;
+  std::string key;
+  std::uint32_t size = 0, checksum = 0;
 };
+SentEvent sent_event(const EventFrame& frame);
+SentEvent sent_event(const DeltaFrame& frame);
 
 // Fed on the loop, read by one task anywhere. Thread-safe.
 class RemoteWatch {
@@ -55,7 +62,11 @@ class RemoteWatch {
 
  private:
   std::vector<SentEvent> take(base::Status& ended);
-  base::Result<WatchEvent> decode(SentEvent event) const;
+  // `before`: the events of this batch that come first.
+  base::Result<WatchEvent> decode(const SentEvent& event,
+                                  const std::vector<WatchEvent>& before) const;
+  api::StoredObject object_before(std::string_view key,
+                                  const std::vector<WatchEvent>& before) const;
 
   std::atomic<std::uint64_t> revision_;
   base::OneShot<base::Status> opened_;

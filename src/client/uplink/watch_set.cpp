@@ -1,7 +1,12 @@
 #include "client/uplink/watch_set.h"
 
+#include <skiff/base/log.h>
+#include <skiff/client/watch_frames.h>
+
 #include "client/limits.h"
+#include "client/uplink/answer.h"
 #include "client/uplink/plain_watches.h"
+#include "client/uplink/session_watches.h"
 
 namespace skiff::client {
 
@@ -39,8 +44,33 @@ void WatchSet::use(WatchCarrier* carrier) {
     if (!watch->has_ended()) carrier_->add(watch);
 }
 
-base::Task<void> WatchSet::carry(std::shared_ptr<http::Http2Connection> connection,
-                                 base::CancelToken cancel) {
+base::Task<bool> WatchSet::carry_by_session(std::shared_ptr<http::Http2Connection> connection,
+                                            base::CancelToken cancel) {
+  while (!cancel.is_cancelled()) {
+    http::Http2Request request;
+    request.target = kWatchTarget;
+    request.cancel = cancel;
+    request.body_bytes_max = kListHeadBytesMax;
+    auto opening = connection->open_session(std::string(kWatchProtocol), std::move(request));
+    auto session = co_await opening;
+    base::Status ended = session.status();
+    if (session) {
+      SessionWatches watches(loop_, std::move(*session));
+      use(&watches);
+      auto running = watches.run(cancel);
+      ended = co_await running;
+      use(nullptr);
+      if (ended.code() == base::Code::unimplemented) co_return true;
+    } else if (!is_passing(ended) && ended.code() != base::Code::cancelled) {
+      co_return true;
+    }
+    (void)co_await base::sleep(loop_, kRewatchWait, cancel);
+  }
+  co_return false;
+}
+
+base::Task<void> WatchSet::carry_plain(std::shared_ptr<http::Http2Connection> connection,
+                                       base::CancelToken cancel) {
   PlainWatches plain(loop_, connection);
   use(&plain);
   auto waiting = wait_cancelled(cancel);
@@ -48,6 +78,16 @@ base::Task<void> WatchSet::carry(std::shared_ptr<http::Http2Connection> connecti
   use(nullptr);
   auto ending = plain.end();
   co_await ending;
+}
+
+base::Task<void> WatchSet::carry(std::shared_ptr<http::Http2Connection> connection,
+                                 base::CancelToken cancel) {
+  auto by_session = carry_by_session(connection, cancel);
+  bool is_unknown = co_await by_session;
+  if (!is_unknown) co_return;
+  base::log_info("the master has no stream for all watches, each has its own");
+  auto plain = carry_plain(std::move(connection), cancel);
+  co_await plain;
 }
 
 void WatchSet::stop() {

@@ -37,6 +37,11 @@ class WatchSet {
 
  private:
   void use(WatchCarrier* carrier);
+  // By one stream for all, while that works. True when the master does not know it.
+  base::Task<bool> carry_by_session(std::shared_ptr<http::Http2Connection> connection,
+                                    base::CancelToken cancel);
+  base::Task<void> carry_plain(std::shared_ptr<http::Http2Connection> connection,
+                               base::CancelToken cancel);
 
   loop::Loop& loop_;
   std::map<std::uint32_t, std::shared_ptr<RemoteWatch>> watches_;

@@ -7,6 +7,9 @@
 
 #include <catch2/catch.hpp>
 
+#include <atomic>
+#include <map>
+
 using namespace skiff;
 using namespace skiff::test;
 using client::resources::config_maps;
@@ -127,6 +130,7 @@ TEST_CASE("uplink: an informer on it follows through a restart of the master") {
   Cluster c;
   c.master.serve();
   TestWorker worker(c.tls(), {c.master.port()});
+  worker.wait_changes(1);
   auto& loop = worker.thread().loop();
   std::unique_ptr<client::Informer> informer;
   base::CancelSource cancel;
@@ -214,4 +218,88 @@ TEST_CASE("uplink: many workers come back at once") {
   for (auto& worker : workers) worker->wait_changes(2);
   c.master.serve(port);
   for (auto& worker : workers) worker->wait_changes(3);
+}
+
+TEST_CASE("uplink: one stream carries every watch; a master without it is watched by requests") {
+  const bool knows = GENERATE(true, false);
+  CAPTURE(knows);
+  Cluster c;
+  std::atomic<int> plain = 0, sessions = 0;
+  c.master.intercept = [&](const http::Request& request) -> std::optional<http::Response> {
+    if (request.target.find("watch=1") != std::string::npos) ++plain;
+    if (request.method != "CONNECT") return std::nullopt;
+    ++sessions;
+    if (knows) return std::nullopt;
+    http::Response refusal;
+    refusal.status = 403;  // as a release says that has no such path
+    return refusal;
+  };
+  c.master.serve();
+  TestWorker worker(c.tls(), {c.master.port()});
+  auto first = c.watch_from_now(worker.client());
+  auto second = c.watch_from_now(worker.client());
+  c.create(worker.client(), "a");
+  CHECK(c.next_name(*first) == "a");
+  CHECK(c.next_name(*second) == "a");
+  CHECK(sessions == 1);
+  CHECK(plain == (knows ? 0 : 2));
+}
+
+TEST_CASE("uplink: changes that come as differences give the same objects") {
+  Cluster c;
+  c.master.serve();
+  TestWorker worker(c.tls(), {c.master.port()});
+  auto& client = worker.client();
+  auto list = c.home.run(client.list(config_maps, {}));
+  REQUIRE(list);
+  std::map<std::string, api::StoredObject> kept;
+  int asked = 0;
+  client::ListOptions options;
+  options.known_objects = [&](std::string_view key) {
+    ++asked;
+    return kept[std::string(key)];
+  };
+  auto opened = c.home.run(client.watch(config_maps, options, list->revision, {}));
+  REQUIRE(opened);
+  for (int i = 0; i < 20; ++i) {
+    auto object = config_map("a", base::concat("value ", i));
+    object["data"].set("long", std::string(3000, 'x'));
+    auto local = c.master.loopback();
+    auto written = i == 0 ? c.home.run(local->create(config_maps, "default", object))
+                          : c.home.run(local->update(config_maps, object));
+    REQUIRE(written.status().to_string() == "ok");
+    if (i % 3 == 1) continue;  // several of them come in one batch
+    bool seen = false;
+    while (!seen) {
+      auto events = c.home.run((*opened)->next());
+      REQUIRE(events);
+      for (const auto& event : *events) {
+        kept["default/a"] = event.object;
+        auto tree = event.object.parse();
+        REQUIRE(tree);
+        seen = *tree == *written;
+      }
+    }
+  }
+  CHECK(asked > 10);
+}
+
+TEST_CASE("uplink: a reader that has lost what it had lists again") {
+  Cluster c;
+  c.master.serve();
+  TestWorker worker(c.tls(), {c.master.port()});
+  auto& client = worker.client();
+  auto list = c.home.run(client.list(config_maps, {}));
+  REQUIRE(list);
+  client::ListOptions options;
+  options.known_objects = [](std::string_view) { return api::StoredObject(); };
+  auto opened = c.home.run(client.watch(config_maps, options, list->revision, {}));
+  REQUIRE(opened);
+  auto object = config_map("a", "1");
+  object["data"].set("long", std::string(3000, 'x'));
+  REQUIRE(c.home.run(client.create(config_maps, "default", object)));
+  CHECK(c.next_name(**opened) == "a");
+  object["data"].set("key", "2");
+  REQUIRE(c.home.run(client.update(config_maps, object)));
+  CHECK(c.home.run((*opened)->next()).code() == base::Code::expired);
 }
