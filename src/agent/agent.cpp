@@ -92,7 +92,7 @@ class AgentImpl final : public Agent {
     channel_.start();
     scope.spawn(services_->run(scope.token()));
     scope.spawn(reporter_->run_status(scope.token()));
-    scope.spawn(reporter_->run_lease(scope.token()));
+    if (!options_.master_renews_lease) scope.spawn(reporter_->run_lease(scope.token()));
     scope.spawn(collect_images(scope.token()));
     scope.spawn(pods->run(scope.token()));
     bool synced = co_await pods->wait_synced(scope.token());

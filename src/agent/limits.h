@@ -44,8 +44,6 @@ inline constexpr std::size_t kHookOutputBytesMax = 10u << 10;
 inline constexpr std::size_t kProbeBodyBytesMax = 10u << 10;
 
 inline constexpr base::Duration kLeaseRenewInterval = 10s;
-inline constexpr std::int64_t kLeaseSeconds = 40;
-static_assert(kLeaseSeconds * 1s >= 4 * kLeaseRenewInterval, "three renewals may be lost");
 inline constexpr base::Duration kNodeStatusCheckInterval = 10s;
 inline constexpr base::Duration kNodeStatusReportInterval = 5min;
 inline constexpr std::size_t kNodeImagesMax = 50;
@@ -76,10 +74,8 @@ inline constexpr int kAliasStepsMax = 8;
 // Endpoints in one answer; a larger one would not fit a TCP message.
 inline constexpr std::size_t kAnswerEndpointsMax = 1000;
 
-// Streams of the API server: queued bytes per direction, one read, streams at a time.
-inline constexpr std::size_t kStreamQueueBytesMax = 256u << 10;
+// Streams of the API server: one read, streams at a time.
 inline constexpr std::size_t kStreamReadBytes = 32u << 10;
-static_assert(kStreamReadBytes * 4 <= kStreamQueueBytesMax);
 inline constexpr std::size_t kStreamsMax = 256;
 // After a command has ended its output is read for at most this long.
 inline constexpr base::Duration kExecDrain = 2s;

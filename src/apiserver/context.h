@@ -23,6 +23,7 @@ class ChangeDeltas;
 class EventEncodings;
 class ContinueSnapshots;
 class Metrics;
+class Tunnels;
 
 // What handlers use; owned by the server, thread-safe.
 struct Services {
@@ -40,6 +41,7 @@ struct Services {
   std::unique_ptr<ChangeDeltas> deltas;
   std::unique_ptr<ContinueSnapshots> continues;
   std::unique_ptr<Metrics> metrics;
+  std::unique_ptr<Tunnels> tunnels;
   std::atomic<bool> bootstrapped{false};  // the first objects of the cluster are there
   std::atomic<int> reads_in_flight{0};
   std::atomic<int> writes_in_flight{0};

@@ -62,4 +62,15 @@ inline constexpr std::size_t kForwardedConnectionsMax = 256;
 inline constexpr std::size_t kProxyHeadBytesMax = 256u << 10;
 inline constexpr std::size_t kProxyPieceBytes = 64u << 10;
 
+// Nodes that are connected to this master: streams of one, and until one is open; what waits to be
+// told a node; the words of 64 random bits in a stream's id.
+inline constexpr std::size_t kStreamsPerNodeMax = 256;
+inline constexpr base::Duration kNodeStreamOpenTimeout = std::chrono::seconds(30);
+inline constexpr std::size_t kControlFramesMax = 4 * kStreamsPerNodeMax;
+inline constexpr std::size_t kStreamIdWords = 2;
+inline constexpr base::Duration kNodeHelloTimeout = std::chrono::seconds(10);
+// Between two renewals of a node's lease, however many heartbeats come; until the next try where
+// one failed.
+inline constexpr base::Duration kLeasePause = std::chrono::seconds(2);
+
 }  // namespace skiff::apiserver

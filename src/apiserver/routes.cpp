@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "apiserver/handlers/handlers.h"
+#include "apiserver/tunnel/access.h"
 #include "apiserver/tunnel/watch_session.h"
 
 namespace skiff::apiserver {
@@ -87,6 +88,10 @@ base::Task<ResponseOutcome> route(RequestContext& context) {
   const auto& info = context.info;
   if (info.path == client::kWatchTarget) {
     auto task = handle_watch_session(context);
+    co_return co_await std::move(task);
+  }
+  if (is_node_session_path(info.path)) {
+    auto task = handle_node_session(context);
     co_return co_await std::move(task);
   }
   if (!info.is_resource) {

@@ -9,6 +9,7 @@
 #include "apiserver/routes.h"
 #include "apiserver/selection.h"
 #include "apiserver/tunnel/change_deltas.h"
+#include "apiserver/tunnel/tunnels.h"
 
 namespace skiff::apiserver {
 
@@ -47,6 +48,23 @@ class HubReader final : public auth::ObjectReader {
  private:
   const watch::Hub& hub_;
 };
+
+// `services` own the tunnels.
+TunnelOptions tunnel_options(Services& services) {
+  TunnelOptions options;
+  options.timers = services.options.timers;
+  options.random = services.options.random;
+  options.local = services.options.node_channel;
+  options.local_node_name = services.options.local_node_name;
+  options.client_of = [&services](const std::string& node) {
+    return make_loopback_client(services, auth::node_user(node));
+  };
+  options.uid_of = [&services](const std::string& node) {
+    auto stored = services.reader->get("", "nodes", "", node);
+    return stored.empty() ? std::string() : std::string(stored.uid());
+  };
+  return options;
+}
 
 }  // namespace
 
@@ -92,6 +110,7 @@ base::Result<std::unique_ptr<ApiServer>> make_apiserver(Options options) {
   services->continues = std::make_unique<ContinueSnapshots>(*options.timers);
   services->metrics = std::make_unique<Metrics>();
   services->options = std::move(options);
+  services->tunnels = std::make_unique<Tunnels>(tunnel_options(*services));
   return std::unique_ptr<ApiServer>(std::make_unique<ServerImpl>(std::move(services)));
 }
 
@@ -115,6 +134,8 @@ base::Task<http::Response> ServerImpl::handle(http::Request request) {
 std::optional<http::Response> ServerImpl::handle_inline(const http::Request&) {
   return std::nullopt;
 }
+
+client::NodeChannel& ServerImpl::node_channel() { return *services_->tunnels; }
 
 std::unique_ptr<client::Client> ServerImpl::loopback_client(auth::User user) {
   return make_loopback_client(*services_, std::move(user));

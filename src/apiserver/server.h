@@ -13,6 +13,7 @@ class ServerImpl final : public ApiServer, public http::Handler {
   explicit ServerImpl(std::unique_ptr<Services> services) : services_(std::move(services)) {}
 
   http::Handler& handler() override { return *this; }
+  client::NodeChannel& node_channel() override;
   std::unique_ptr<client::Client> loopback_client(auth::User user) override;
   base::Task<base::Status> ensure_bootstrap_objects() override;
   base::Task<void> run(base::CancelToken cancel) override;

@@ -44,6 +44,7 @@ base::Result<std::unique_ptr<Master>> Master::open(const Config& config,
   options.hub = master->hub_.get();
   options.node_channel = node_channel;
   options.trust = keys.trust.get();
+  options.local_node_name = identity.name;
   options.service_account_key_pem = keys.service_account_key_pem;
   options.service_account_issuer =
       base::concat("https://kubernetes.default.svc.", config.cluster_domain);

@@ -60,6 +60,24 @@ inline constexpr base::Duration kRewatchWait = std::chrono::seconds(1);
 
 static_assert(kReconnectWaitMin < kReconnectWaitMax);
 static_assert(kObjectBytesMax < kUnreadEventBytesMax && kObjectBytesMax < kListBytesMax);
+
+// Sessions of a node (node_protocol.h). A request holds an exec's command or a proxied head.
+inline constexpr std::size_t kNodeHelloBytesMax = 4u << 10;
+inline constexpr std::size_t kNodeRequestBytesMax = 256u << 10;
+inline constexpr std::size_t kNodeStatusBytesMax = 64u << 10;
+inline constexpr std::size_t kNodeSentenceBytesMax = 8u << 10;
+static_assert(6 * kNodeSentenceBytesMax < kNodeStatusBytesMax, "escaped, with the code");
+inline constexpr std::size_t kNodeMessageDepthMax = 32;
+inline constexpr std::size_t kNodeMessageValuesMax = 20'000;
+inline constexpr std::size_t kStreamIdBytesMax = 64;
+// Data of one frame of a stream; more goes as several.
+inline constexpr std::size_t kNodeFrameBytesMax = 1u << 20;
+inline constexpr base::Duration kHeartbeatAnswerTimeout = std::chrono::seconds(10);
+inline constexpr base::Duration kHelloTimeout = std::chrono::seconds(10);
+// The session of a stream: until the master has taken it.
+inline constexpr base::Duration kStreamSessionTimeout = std::chrono::seconds(20);
+inline constexpr std::size_t kStreamsPerSessionMax = 256;
+
 static_assert(kRelistDelayMin < kRelistDelayMax && kRetryDelayMin < kRetryDelayMax);
 static_assert(kEventQueueMax <= kEventCacheMax);
 static_assert(kSimilarEventsMax < kSpamBurst);

@@ -55,6 +55,7 @@ struct AgentOptions {
 
   std::vector<std::pair<std::string, std::string>> node_labels;
   std::vector<codec::Json> node_taints;  // {"key","value","effect"}: only at registration
+  bool master_renews_lease = false;      // on the node's connection; the agent then does not
   std::int64_t pods_max = 110;
   std::int64_t log_bytes_max = 10 << 20;
   int log_files_max = 5;

@@ -35,7 +35,9 @@ struct Options {
   base::Random* random = nullptr;
   store::Store* store = nullptr;
   watch::Hub* hub = nullptr;
-  client::NodeChannel* node_channel = nullptr;  // null: streams to nodes answer 503
+  // Of the node in this process; null without one. Other nodes are reached by their connections.
+  client::NodeChannel* node_channel = nullptr;
+  std::string local_node_name;  // empty: node_channel is asked for every node that is not connected
 
   pki::ClusterTrust* trust = nullptr;  // null: nothing is signed
 
@@ -58,6 +60,8 @@ class ApiServer {
  public:
   virtual ~ApiServer() = default;
   virtual http::Handler& handler() = 0;
+  // Streams to every node that is connected, and to the local one.
+  virtual client::NodeChannel& node_channel() = 0;
   // As `user`, through every filter. The client must not outlive the server.
   virtual std::unique_ptr<client::Client> loopback_client(auth::User user) = 0;
   // Makes what every cluster has (namespaces, default/kubernetes, kube-system/kube-dns); writes

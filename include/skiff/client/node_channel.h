@@ -44,6 +44,7 @@ struct NodeRequest {
   // {"method","path","headers":[[name,value],…],"port","scheme"}. ProxyHead:
   // {"status","headers":[[name,value],…]}, or {"error"} when there is no answer.
   codec::Json options;
+  base::CancelToken cancel;  // of the opening
 };
 
 // Thread-safe.

@@ -1,6 +1,7 @@
 #include "agent/node/node_reporter.h"
 
 #include <skiff/base/log.h>
+#include <skiff/client/node_lease.h>
 #include <skiff/loop/work_pool.h>
 
 #include "agent/limits.h"
@@ -120,16 +121,13 @@ base::Task<void> NodeReporter::run_status(base::CancelToken cancel) {
   }
 }
 
+static_assert(client::kNodeLeaseSeconds * 1s >= 4 * kLeaseRenewInterval,
+              "three renewals may be lost");
+
 base::Task<base::Status> NodeReporter::renew() {
-  auto& client = *context_.options.client;
   std::string uid(node_["metadata"]["uid"].as_string());
-  Json lease = plan_lease(input_.name, uid, context_.now());
-  Json patch = Json::object({{"spec", lease["spec"]}});
-  auto answer = co_await client.patch(client::resources::leases, "kube-node-lease", input_.name,
-                                      client::PatchType::merge, std::move(patch));
-  if (!answer && answer.code() == base::Code::not_found)
-    answer = co_await client.create(client::resources::leases, "kube-node-lease", lease);
-  co_return answer.status();
+  co_return co_await client::renew_node_lease(*context_.options.client, input_.name, uid,
+                                              context_.now());
 }
 
 base::Task<void> NodeReporter::run_lease(base::CancelToken cancel) {

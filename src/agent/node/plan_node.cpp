@@ -162,18 +162,4 @@ bool is_node_status_changed(const Json& before, const Json& after) {
   return false;
 }
 
-Json plan_lease(const std::string& node_name, const std::string& node_uid, base::WallTime now) {
-  Json owner = Json::object(
-      {{"apiVersion", "v1"}, {"kind", "Node"}, {"name", node_name}, {"uid", node_uid}});
-  return Json::object(
-      {{"apiVersion", "coordination.k8s.io/v1"},
-       {"kind", "Lease"},
-       {"metadata", Json::object({{"name", node_name},
-                                  {"namespace", "kube-node-lease"},
-                                  {"ownerReferences", Json::array({std::move(owner)})}})},
-       {"spec", Json::object({{"holderIdentity", node_name},
-                              {"leaseDurationSeconds", kLeaseSeconds},
-                              {"renewTime", base::format_rfc3339_micro(now)}})}});
-}
-
 }  // namespace skiff::agent

@@ -40,7 +40,5 @@ codec::Json plan_node_status(const NodeInput& input, const codec::Json& present,
                              base::WallTime now);
 // Whether two statuses differ in more than heartbeats.
 bool is_node_status_changed(const codec::Json& before, const codec::Json& after);
-codec::Json plan_lease(const std::string& node_name, const std::string& node_uid,
-                       base::WallTime now);
 
 }  // namespace skiff::agent

@@ -47,9 +47,13 @@ base::Task<base::Result<std::unique_ptr<client::NodeStream>>> LocalChannel::open
     opening->session->cancel = base::CancelSource::child_of(scope_->token());
     scope_->spawn(serve(opening));
   }
+  base::CancelCallback on_cancel(opening->request.cancel, [opening] {
+    opening->session->cancel.cancel();
+    opening->opened.set(base::cancelled("the stream is not wanted any more"));
+  });
   base::Status status = co_await opening->opened.future();
   if (!status.is_ok()) co_return status;
-  co_return make_caller_end(opening->session);
+  co_return client::make_caller_end(opening->session);
 }
 
 base::Task<void> LocalChannel::serve(std::shared_ptr<Opening> opening) {

@@ -2,12 +2,11 @@
 #pragma once
 
 #include <skiff/base/async.h>
-#include <skiff/client/node_channel.h>
+#include <skiff/client/frame_pipe.h>
 
 #include "agent/context.h"
 #include "agent/pod/pod_manager.h"
 #include "agent/streams/cri_log.h"
-#include "agent/streams/frame_pipe.h"
 
 #include <map>
 #include <memory>
@@ -16,7 +15,8 @@
 
 namespace skiff::agent {
 
-using SessionPtr = std::shared_ptr<StreamSession>;
+using client::StreamSession;
+using SessionPtr = client::StreamSessionPtr;
 
 // open() is thread-safe, everything else loop-only.
 class LocalChannel final : public client::NodeChannel {

@@ -1,7 +1,8 @@
-#include "apiserver/filters/filters.h"
-
 #include <skiff/base/strings.h>
 #include <skiff/client/watch_frames.h>
+
+#include "apiserver/filters/filters.h"
+#include "apiserver/tunnel/access.h"
 
 namespace skiff::apiserver {
 
@@ -49,6 +50,7 @@ api::Outcome<> filter_authorize(RequestContext& context) {
   // Each watch of the session is authorized by itself.
   if (context.info.path == client::kWatchTarget && context.user.name != auth::kAnonymousUser)
     return api::Done{};
+  if (is_node_session_path(context.info.path)) return check_is_node(context);
   return check_allowed(context, authorizer_attributes(context));
 }
 

@@ -6,6 +6,7 @@
 #include "apiserver/streams/node_request.h"
 #include "apiserver/streams/port_relay.h"
 #include "apiserver/streams/relay.h"
+#include "apiserver/tunnel/tunnels.h"
 
 namespace skiff::apiserver {
 
@@ -136,10 +137,7 @@ base::Task<ResponseOutcome> handle_port_forward(RequestContext& context) {
         base::concat("unable to forward port because pod is not running. Current status=", phase));
   }
   SKIFF_CO_TRY(auto transport, wanted_upgrade(context.request));
-  auto* channel = context.services.options.node_channel;
-  if (channel == nullptr) {
-    co_return api::service_unavailable_error("no node can be reached from this server");
-  }
+  auto* channel = context.services.tunnels.get();
   client::NodeRequest request;
   request.kind = client::NodeRequest::Kind::port_forward;
   request.namespace_name = context.info.namespace_name;

@@ -28,6 +28,8 @@ base::Task<ResponseOutcome> handle_logs(RequestContext& context);
 base::Task<ResponseOutcome> handle_exec(RequestContext& context);
 base::Task<ResponseOutcome> handle_port_forward(RequestContext& context);
 base::Task<ResponseOutcome> handle_proxy(RequestContext& context);
+// The sessions of a node on its connection: control and streams.
+base::Task<ResponseOutcome> handle_node_session(RequestContext& context);
 // Documents: /api, /apis, /openapi, /version, health and metrics; 404 for all else.
 base::Task<ResponseOutcome> handle_path(RequestContext& context);
 

@@ -69,6 +69,7 @@ base::Task<void> send_logs(std::shared_ptr<client::NodeStream> node, http::BodyW
   for (;;) {
     auto reading = node->read();
     auto frame = co_await std::move(reading);
+    if (!frame.is_ok()) writer.abort();
     if (!frame.is_ok() || !*frame) break;
     const client::NodeFrame& got = **frame;
     if (got.channel == kOutput && !got.data.empty()) {

@@ -9,6 +9,7 @@
 #include "apiserver/handlers/handlers.h"
 #include "apiserver/metrics.h"
 #include "apiserver/routes.h"
+#include "apiserver/tunnel/tunnels.h"
 
 namespace skiff::apiserver {
 
@@ -167,6 +168,7 @@ ResponseOutcome discovery_document(const RequestContext& context) {
 http::Response metrics_response(const RequestContext& context) {
   std::string text;
   context.services.metrics->append_text(text);
+  context.services.tunnels->append_metrics(text);
   append_store_metrics(context.services, text);
   if (context.services.options.extra_metrics) context.services.options.extra_metrics(text);
   auto response = plain_response(200, std::move(text));

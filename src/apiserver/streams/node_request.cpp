@@ -3,6 +3,8 @@
 #include <skiff/api/object.h>
 #include <skiff/base/strings.h>
 
+#include "apiserver/tunnel/tunnels.h"
+
 namespace skiff::apiserver {
 
 using codec::Json;
@@ -90,10 +92,6 @@ api::Outcome<PodTarget> find_pod(const RequestContext& context, bool wants_conta
 
 base::Task<api::Outcome<std::unique_ptr<client::NodeStream>>> open_node_stream(
     RequestContext& context, PodTarget target, client::NodeRequest::Kind kind, Json options) {
-  auto* channel = context.services.options.node_channel;
-  if (channel == nullptr) {
-    co_return api::service_unavailable_error("no node can be reached from this server");
-  }
   client::NodeRequest request;
   request.kind = kind;
   request.namespace_name = context.info.namespace_name;
@@ -101,7 +99,8 @@ base::Task<api::Outcome<std::unique_ptr<client::NodeStream>>> open_node_stream(
   request.pod_uid = api::uid_of(target.pod);
   request.container = std::move(target.container);
   request.options = std::move(options);
-  auto opening = channel->open(std::move(target.node), std::move(request));
+  request.cancel = context.request.cancel;
+  auto opening = context.services.tunnels->open(std::move(target.node), std::move(request));
   auto stream = co_await std::move(opening);
   if (!stream.is_ok()) co_return node_error(context, stream.status());
   co_return std::move(*stream);

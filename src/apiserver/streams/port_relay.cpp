@@ -60,6 +60,11 @@ base::Task<void> forward_output(Relay& relay, std::shared_ptr<Connection> connec
   for (;;) {
     auto reading = node->read();
     auto frame = co_await std::move(reading);
+    if (!frame.is_ok()) {
+      auto telling = send(relay.session, Kind::data, connection->error_stream,
+                          std::string(frame.status().message()));
+      (void)co_await std::move(telling);
+    }
     if (!frame.is_ok() || !*frame) break;
     client::NodeFrame& got = **frame;
     const auto stream = got.channel == kError ? connection->error_stream : connection->data_stream;

@@ -1,10 +1,13 @@
 #include "apiserver/streams/relay.h"
 
+#include <skiff/api/errors.h>
+
 namespace skiff::apiserver {
 
 namespace {
 
 using Kind = http::ChannelFrame::Kind;
+constexpr std::uint32_t kError = 3;
 
 // What the client sends, to the node. Ends when the client closes or the node is gone.
 base::Task<void> forward_input(std::shared_ptr<client::NodeStream> node,
@@ -38,12 +41,27 @@ base::Task<bool> send_frame(http::ChannelSession& session, Kind kind, std::uint3
   co_return status.is_ok();
 }
 
+// The last word on the error channel: clients take silence for success.
+base::Task<void> tell_broken(http::ChannelSession& session, base::Status why) {
+  auto status = codec::write_json(api::internal_api_error(why.message()).to_json());
+  auto sending = send_frame(session, Kind::data, kError, std::move(status));
+  bool alive = co_await std::move(sending);
+  if (!alive) co_return;
+  auto closing = send_frame(session, Kind::close_channel, kError, {});
+  (void)co_await std::move(closing);
+}
+
 base::Task<void> forward_output(std::shared_ptr<client::NodeStream> node,
                                 http::ChannelSession& session) {
   for (;;) {
     auto reading = node->read();
     auto frame = co_await std::move(reading);
-    if (!frame.is_ok() || !*frame) co_return;
+    if (!frame.is_ok()) {
+      auto telling = tell_broken(session, frame.status());
+      co_await std::move(telling);
+      co_return;
+    }
+    if (!*frame) co_return;
     client::NodeFrame& got = **frame;
     const auto channel = got.channel;
     const bool end = got.end;

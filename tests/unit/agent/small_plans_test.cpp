@@ -9,6 +9,7 @@
 #include "agent/volumes/token_cache.h"
 
 #include <skiff/api/object.h>
+#include <skiff/client/node_lease.h>
 
 #include <catch2/catch.hpp>
 
@@ -219,7 +220,7 @@ TEST_CASE("a node's status has the kubelet's conditions, and changes only with t
   CHECK(reason(later, "MemoryPressure") == "KubeletHasInsufficientMemory");
   CHECK(reason(later, "Ready") == "KubeletNotReady");
   CHECK(plan_node(input)["metadata"]["labels"]["kubernetes.io/arch"].as_string() == "arm64");
-  Json lease = plan_lease("node-1", "u", kNow);
+  Json lease = client::plan_lease("node-1", "u", kNow);
   CHECK(lease["spec"]["leaseDurationSeconds"].as_int() == 40);
   CHECK(lease["spec"]["renewTime"].as_string() == "2023-11-14T22:13:20.000000Z");
 }

@@ -1,31 +1,29 @@
-#include "agent/streams/frame_pipe.h"
-
-#include "agent/limits.h"
+#include <skiff/client/frame_pipe.h>
 
 #include <algorithm>
 
-namespace skiff::agent {
+namespace skiff::client {
 
-base::Task<base::Result<std::optional<client::NodeFrame>>> FramePipe::read(
-    base::CancelToken cancel) {
+base::Task<base::Result<std::optional<NodeFrame>>> FramePipe::read(base::CancelToken cancel) {
   for (;;) {
     {
       std::lock_guard lock(mutex_);
       if (!frames_.empty()) {
-        std::optional<client::NodeFrame> frame(std::move(frames_.front()));
+        std::optional<NodeFrame> frame(std::move(frames_.front()));
         frames_.pop_front();
         bytes_ -= std::min(bytes_, frame->data.size());
         writable_.notify();
         co_return frame;
       }
-      if (closed_) co_return std::optional<client::NodeFrame>();
+      if (closed_ && !why_.is_ok()) co_return why_;
+      if (closed_) co_return std::optional<NodeFrame>();
     }
     bool notified = co_await readable_.wait(cancel);
     if (!notified) co_return base::cancelled("the stream was closed");
   }
 }
 
-base::Task<base::Status> FramePipe::write(client::NodeFrame frame, base::CancelToken cancel) {
+base::Task<base::Status> FramePipe::write(NodeFrame frame, base::CancelToken cancel) {
   for (;;) {
     {
       std::lock_guard lock(mutex_);
@@ -42,28 +40,34 @@ base::Task<base::Status> FramePipe::write(client::NodeFrame frame, base::CancelT
   }
 }
 
-void FramePipe::close() {
+void FramePipe::close(base::Status why) {
   {
     std::lock_guard lock(mutex_);
+    if (!closed_) why_ = std::move(why);
     closed_ = true;
   }
   readable_.notify();
   writable_.notify();
 }
 
+std::size_t FramePipe::queued_bytes() const {
+  std::lock_guard lock(mutex_);
+  return bytes_;
+}
+
 namespace {
 
-class CallerEnd final : public client::NodeStream {
+class CallerEnd final : public NodeStream {
  public:
-  explicit CallerEnd(std::shared_ptr<StreamSession> session) : session_(std::move(session)) {}
+  explicit CallerEnd(StreamSessionPtr session) : session_(std::move(session)) {}
   ~CallerEnd() override { end(); }
 
-  base::Task<base::Result<std::optional<client::NodeFrame>>> read() override {
+  base::Task<base::Result<std::optional<NodeFrame>>> read() override {
     auto session = session_;
     // Not cancelled by the session: what the agent wrote before it ended is still delivered.
     co_return co_await session->to_caller.read({});
   }
-  base::Task<base::Status> write(client::NodeFrame frame) override {
+  base::Task<base::Status> write(NodeFrame frame) override {
     auto session = session_;
     co_return co_await session->to_agent.write(std::move(frame), session->cancel.token());
   }
@@ -75,13 +79,13 @@ class CallerEnd final : public client::NodeStream {
     session_->to_caller.close();
     session_->cancel.cancel();
   }
-  std::shared_ptr<StreamSession> session_;
+  StreamSessionPtr session_;
 };
 
 }  // namespace
 
-std::unique_ptr<client::NodeStream> make_caller_end(std::shared_ptr<StreamSession> session) {
+std::unique_ptr<NodeStream> make_caller_end(StreamSessionPtr session) {
   return std::make_unique<CallerEnd>(std::move(session));
 }
 
-}  // namespace skiff::agent
+}  // namespace skiff::client
