@@ -33,6 +33,9 @@ using NodeSessionRunner = std::function<base::Task<base::Status>(
     http::Http2Connection& connection, NodeChannel* local, std::function<void()> on_established,
     base::CancelToken cancel)>;
 
+// The runner of a worker: heartbeats, and the streams that a master asks for.
+NodeSessionRunner make_node_session(loop::Loop& loop, std::string node_name);
+
 // The references outlive the uplink.
 struct UplinkOptions {
   loop::Loop* loop = nullptr;  // everything runs there

@@ -3,6 +3,7 @@
 #include <skiff/base/log.h>
 #include <skiff/base/strings.h>
 #include <skiff/base/version.h>
+#include <skiff/client/uplink.h>
 #include <skiff/http/session_closer.h>
 
 #include "client/limits.h"
@@ -168,6 +169,18 @@ class NodeSession {
 };
 
 }  // namespace
+
+NodeSessionRunner make_node_session(loop::Loop& loop, std::string node_name) {
+  return [&loop, node_name](http::Http2Connection& connection, NodeChannel* local,
+                            std::function<void()> on_established, base::CancelToken cancel) {
+    NodeSessionOptions options;
+    options.loop = &loop;
+    options.node_name = node_name;
+    options.local = local;
+    options.on_established = std::move(on_established);
+    return run_node_session(connection, std::move(options), std::move(cancel));
+  };
+}
 
 base::Task<base::Status> run_node_session(http::Http2Connection& connection,
                                           NodeSessionOptions options, base::CancelToken cancel) {
