@@ -77,7 +77,8 @@ std::shared_ptr<http::TlsContext> TestAuthority::client_tls(const std::string& c
   return *context;
 }
 
-TestMaster::TestMaster(const TestAuthority& authority, watch::HubOptions hub_options)
+TestMaster::TestMaster(const TestAuthority& authority, watch::HubOptions hub_options,
+                       client::NodeChannel* local, const std::string& local_name)
     : authority_(authority) {
   loop::WorkPoolOptions pool;
   pool.name = "test-workers";
@@ -95,6 +96,8 @@ TestMaster::TestMaster(const TestAuthority& authority, watch::HubOptions hub_opt
   options.random = random_.get();
   options.store = store_.get();
   options.hub = hub_.get();
+  options.node_channel = local;
+  options.local_node_name = local_name;
   auto key = pki::make_private_key();
   SKIFF_ASSERT(key.is_ok());
   options.service_account_key_pem = *key;

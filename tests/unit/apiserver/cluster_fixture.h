@@ -78,7 +78,9 @@ using Intercept = std::function<std::optional<http::Response>(const http::Reques
 // API server over a memory store that outlasts serve() and stop().
 class TestMaster : public http::Handler {
  public:
-  explicit TestMaster(const TestAuthority& authority, watch::HubOptions hub_options = {});
+  // `local` is the channel of the node `local_name`, beside those that connect.
+  explicit TestMaster(const TestAuthority& authority, watch::HubOptions hub_options = {},
+                      client::NodeChannel* local = nullptr, const std::string& local_name = {});
   ~TestMaster() override;
   void serve(std::uint16_t port = 0, const std::string& dns_name = "kubernetes");
   void stop();
@@ -86,6 +88,7 @@ class TestMaster : public http::Handler {
   std::unique_ptr<client::Client> loopback() {
     return server_->loopback_client(auth::admin_user());
   }
+  client::NodeChannel& nodes() { return server_->node_channel(); }
   LoopThread& thread() { return thread_; }
   // Before serve().
   Intercept intercept;

@@ -1,103 +1,38 @@
-// An API server behind HTTPS on a loop of its own, and nodes that connect to it over loopback.
+// Nodes that connect to a master over loopback, as their uplinks do.
 #pragma once
 
-#include <skiff/base/strings.h>
 #include <skiff/http/http2.h>
-#include <skiff/http/server.h>
 
 #include "client/uplink/node_session.h"
 #include "support/fake_node.h"
-#include "support/sim_loop.h"
-#include "unit/apiserver/fixture.h"
-#include "unit/http/test_server.h"
+#include "unit/apiserver/cluster_fixture.h"
 
 #include <catch2/catch.hpp>
 
 #include <functional>
 #include <memory>
 #include <string>
-#include <thread>
 
 namespace skiff::test {
 
-class TunnelMaster {
- public:
-  explicit TunnelMaster(client::NodeChannel* local = nullptr, std::string local_name = {}) {
-    auto pool = loop::make_work_pool({.name = "workers", .threads_max = 2, .keep_threads = true});
-    REQUIRE(pool);
-    workers_ = std::move(*pool);
-    auto made_loop = loop::make_loop("io");
-    REQUIRE(made_loop);
-    loop_ = std::move(*made_loop);
-    store_ = store::make_memory_store(*loop_);
-    auto hub = watch::make_hub(*store_, {}, nullptr);
-    REQUIRE(hub);
-    hub_ = std::move(*hub);
-    apiserver::Options options;
-    options.workers = workers_.get();
-    options.timers = loop_.get();
-    options.random = &base::secure_random();
-    options.store = store_.get();
-    options.hub = hub_.get();
-    options.node_channel = local;
-    options.local_node_name = std::move(local_name);
-    options.service_account_key_pem = *pki::make_private_key();
-    options.advertise_address = "192.0.2.1";
-    auto api = apiserver::make_apiserver(std::move(options));
-    REQUIRE(api);
-    api_ = std::move(*api);
-    auto identity = ca.issue("server", {});
-    auto tls = http::make_tls_server_context(
-        {identity.certificate_pem, identity.key_pem, ca.pem, true, {}});
-    REQUIRE(tls);
-    http::ServerOptions server_options;
-    server_options.addresses = {"127.0.0.1"};
-    auto server = http::make_server(*loop_, *workers_, api_->handler(), *tls, server_options);
-    REQUIRE(server);
-    server_ = std::move(*server);
-    thread_ = std::thread([this] { loop_->run(); });
+// A master that serves, and what it takes to connect to it.
+struct TunnelMaster : TestAuthority, TestMaster {
+  explicit TunnelMaster(client::NodeChannel* local = nullptr, const std::string& local_name = {})
+      : TestMaster(static_cast<const TestAuthority&>(*this), {}, local, local_name) {
+    serve();
   }
-  ~TunnelMaster() { stop(); }
-
-  void stop() {
-    if (!thread_.joinable()) return;
-    base::spawn_detached(*loop_, stop_server(server_.get(), loop_.get()));
-    thread_.join();
-    server_.reset();
-    workers_.reset();
-  }
-  client::NodeChannel& nodes() { return api_->node_channel(); }
   http::Http2ConnectOptions target(const std::string& common_name,
-                                   const std::vector<std::string>& organizations) {
-    auto own = ca.issue(common_name, organizations);
-    auto tls = http::make_tls_client_context({ca.pem, own.certificate_pem, own.key_pem, false, {}});
-    REQUIRE(tls);
+                                   const std::string& organization) const {
     http::Http2ConnectOptions options;
     options.host = "127.0.0.1";
-    options.port = server_->port();
-    options.server_name = "localhost";
-    options.tls = *tls;
+    options.port = port();
+    options.server_name = "kubernetes";
+    options.tls = client_tls(common_name, organization);
     return options;
   }
-  http::Http2ConnectOptions target_of(const std::string& node) {
-    return target("system:node:" + node, {"system:nodes"});
+  http::Http2ConnectOptions target_of(const std::string& node) const {
+    return target("system:node:" + node, "system:nodes");
   }
-
-  http_test::TestCa ca;
-
- private:
-  static base::Task<void> stop_server(http::Server* server, loop::Loop* loop) {
-    auto stopping = server->stop(std::chrono::seconds(2));
-    co_await std::move(stopping);
-    loop->stop();
-  }
-  std::unique_ptr<loop::WorkPool> workers_;
-  std::unique_ptr<loop::Loop> loop_;
-  std::unique_ptr<store::Store> store_;
-  std::unique_ptr<watch::Hub> hub_;
-  std::unique_ptr<apiserver::ApiServer> api_;
-  std::unique_ptr<http::Server> server_;
-  std::thread thread_;
 };
 
 // A node on the caller's loop: a connection and its session.

@@ -1,6 +1,7 @@
+#include <skiff/base/strings.h>
 #include <skiff/client/node_protocol.h>
 
-#include "tunnel_fixture.h"
+#include "unit/apiserver/tunnel_fixture.h"
 
 using namespace skiff;
 using namespace skiff::test;
@@ -9,7 +10,7 @@ using namespace std::chrono_literals;
 namespace {
 
 base::Task<std::string> metric(TunnelMaster* master, loop::Loop* loop, std::string name) {
-  auto connecting = http::connect_http2(*loop, master->target("admin", {"system:masters"}));
+  auto connecting = http::connect_http2(*loop, master->target("admin", "system:masters"));
   auto connection = co_await std::move(connecting);
   REQUIRE(connection);
   http::Http2Request request;
@@ -289,7 +290,7 @@ TEST_CASE("tunnel: only a node may, for its own name") {
     };
     for (const auto& one : attempts) {
       auto refusing =
-          refusal(&loop, m.target(one.user, {one.group}), one.protocol, one.path, one.name);
+          refusal(&loop, m.target(one.user, one.group), one.protocol, one.path, one.name);
       auto status = co_await std::move(refusing);
       INFO(status.to_string());
       CHECK(status.code() == one.code);
