@@ -3,6 +3,7 @@
 #include "client/uplink/node_session.h"
 #include "unit/apiserver/cluster_fixture.h"
 
+#include <skiff/base/log.h>
 #include <skiff/http/http2.h>
 
 #include <malloc.h>

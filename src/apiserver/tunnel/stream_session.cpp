@@ -78,7 +78,6 @@ base::Task<void> Tunnels::Claim::serve(http::ChannelSession& session) {
   auto link = std::move(link_);
   auto held = std::move(stream_);
   auto stream = held->session;
-  bool node_knows = true;  // that the stream is over
   {
     http::SessionCloser closer(session);
     base::CancelCallback on_gone(stream->cancel.token(), closer.function());
@@ -87,13 +86,11 @@ base::Task<void> Tunnels::Claim::serve(http::ChannelSession& session) {
     const bool goes_on = status.is_ok();
     // False when the caller has given up meanwhile.
     const bool is_awaited = held->opened.set(std::move(status));
-    node_knows = !goes_on;
     if (goes_on && is_awaited) {
       base::TaskScope scope(*base::Executor::current());
       scope.spawn(forward_input(stream, session));
       auto output = forward_output(link, stream, session);
       auto ended = co_await std::move(output);
-      node_knows = ended.has_value();
       stream->to_caller.close(ended ? *ended : base::Status());
       stream->to_agent.close();
       session.close();
@@ -102,7 +99,8 @@ base::Task<void> Tunnels::Claim::serve(http::ChannelSession& session) {
     }
     session.close();
   }
-  link->give_up(held, !node_knows);
+  // What the caller leaves behind may keep the end of the session from the node for ever.
+  link->give_up(held, stream->cancel.is_cancelled());
 }
 
 }  // namespace skiff::apiserver

@@ -23,6 +23,7 @@ class ScriptedStream final : public client::NodeStream {
   base::Task<base::Result<std::optional<client::NodeFrame>>> read() override {
     auto popping = queue_.pop({});
     auto frame = co_await std::move(popping);
+    if (!frame && !broken.is_ok()) co_return broken;
     co_return frame;
   }
   base::Task<base::Status> write(client::NodeFrame frame) override {
@@ -39,6 +40,7 @@ class ScriptedStream final : public client::NodeStream {
   std::vector<client::NodeFrame>* copy_to = nullptr;
   bool closed = false;
   bool end_on_input = false;
+  base::Status broken;  // how it ends
 
  private:
   base::AsyncQueue<client::NodeFrame> queue_;
@@ -54,11 +56,12 @@ class ScriptedChannel final : public client::NodeChannel {
     if (!error.is_ok()) co_return error;
     auto scripted = std::make_unique<ScriptedStream>(frames);
     scripted->copy_to = &written;
+    scripted->broken = broken;
     std::unique_ptr<client::NodeStream> stream = std::move(scripted);
     co_return stream;
   }
   std::vector<client::NodeFrame> written;  // by callers, to all streams
-  base::Status error;
+  base::Status error, broken;
   std::vector<client::NodeFrame> frames;
   std::string last_node;
   client::NodeRequest last;
@@ -196,6 +199,38 @@ TEST_CASE("exec relays both ways and ends with the node") {
   CHECK(session.sent[1].channel == 3);
   CHECK(session.sent[2].kind == Kind::close_channel);
   CHECK(node->closed);
+}
+
+TEST_CASE("a stream that breaks off is no success") {
+  const auto lost = base::unavailable("the connection to node \"n1\" was lost");
+  SECTION("exec") {
+    test::SimLoop loop;
+    std::vector<client::NodeFrame> frames = {{1, "half", false}};
+    auto node = std::make_shared<ScriptedStream>(frames);
+    node->broken = lost;
+    ScriptedSession session;
+    loop.run(apiserver::relay_channels(node, session));
+    REQUIRE(session.sent.size() == 3);
+    CHECK(session.sent[1].channel == 3);
+    auto status = codec::parse_json(session.sent[1].data);
+    REQUIRE(status.is_ok());
+    CHECK(std::as_const(*status)["status"].as_string() == "Failure");
+    CHECK(std::as_const(*status)["message"].as_string().find(lost.message()) != std::string::npos);
+    CHECK(session.sent[2].kind == Kind::close_channel);
+  }
+  SECTION("logs") {
+    ScriptedChannel nodes;
+    nodes.frames = {{1, "half", false}};
+    nodes.broken = lost;
+    ApiFixture api(&nodes);
+    make_pod(api, kOne, true);
+    auto answer = api.call("GET", kLog + "?follow=true");
+    REQUIRE(answer.status == 200);
+    test::CollectingWriter writer;
+    api.loop.run(answer.stream(writer));
+    CHECK(writer.text == "half");
+    CHECK(writer.aborted);
+  }
 }
 
 TEST_CASE("each forwarded connection has a stream of its own") {
