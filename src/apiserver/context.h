@@ -22,6 +22,7 @@ namespace skiff::apiserver {
 class ChangeDeltas;
 class EventEncodings;
 class ContinueSnapshots;
+class LegacyTokenLabels;
 class Metrics;
 class Tunnels;
 
@@ -31,7 +32,9 @@ struct Services {
   std::unique_ptr<auth::ObjectReader> reader;
   std::unique_ptr<registry::Registry> registry;
   std::unique_ptr<admission::Chain> admission;
+  std::unique_ptr<LegacyTokenLabels> legacy_token_labels;
   std::unique_ptr<auth::ServiceAccountTokens> tokens;
+  std::unique_ptr<auth::TokenAuthenticator> bootstrap_tokens;
   std::unique_ptr<auth::Authenticator> authenticator;
   std::unique_ptr<auth::RoleSource> roles;
   std::unique_ptr<auth::Rbac> rbac;

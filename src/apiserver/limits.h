@@ -52,6 +52,9 @@ inline constexpr int kSessionAuthorizeEvery = 5;
 // A client is told how far it is when that is so many revisions further.
 inline constexpr std::uint64_t kPositionStep = 500;
 
+// Labels of last use that wait to be written; what is used again asks again.
+inline constexpr std::size_t kLegacyTokenUsesMax = 256;
+
 // From as many groups or extras on, a constrained impersonation asks first for all of them ("*").
 inline constexpr std::size_t kImpersonatedAtOnce = 4;
 

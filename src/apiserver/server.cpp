@@ -1,7 +1,10 @@
 #include "apiserver/server.h"
 
+#include <skiff/auth/bootstrap_token.h>
+
 #include "apiserver/encode.h"
 #include "apiserver/filters/filters.h"
+#include "apiserver/legacy_token_labels.h"
 #include "apiserver/metrics.h"
 #include "apiserver/pod_source.h"
 #include "apiserver/respond.h"
@@ -84,15 +87,23 @@ base::Result<std::unique_ptr<ApiServer>> make_apiserver(Options options) {
   registry_options.node_port_last = options.node_port_last;
   SKIFF_ASSIGN_OR_RETURN(services->registry, registry::make_registry(std::move(registry_options)));
 
+  services->legacy_token_labels = std::make_unique<LegacyTokenLabels>();
   auth::TokenOptions token_options;
-  token_options.key_pem = options.service_account_key_pem;
+  token_options.keys.signing_key = options.service_account_key_pem;
+  token_options.keys.older_keys = options.service_account_older_keys_pem;
   token_options.issuer = options.service_account_issuer;
   token_options.clock = &options.timers->clock();
   token_options.random = options.random;
   token_options.reader = services->reader.get();
+  token_options.on_legacy_use = [labels = services->legacy_token_labels.get()](
+                                    auth::LegacyTokenUse use) { labels->note(std::move(use)); };
   SKIFF_ASSIGN_OR_RETURN(services->tokens,
                          auth::make_service_account_tokens(std::move(token_options)));
-  services->authenticator = auth::make_authenticator(*services->tokens);
+  const std::vector<std::string> audiences{options.service_account_issuer};
+  services->bootstrap_tokens =
+      auth::make_bootstrap_tokens(*services->reader, options.timers->clock(), audiences);
+  services->authenticator = auth::make_authenticator(
+      {services->tokens.get(), services->bootstrap_tokens.get()}, audiences);
   services->roles = make_role_source(*options.hub);
   services->rbac = auth::make_rbac(*services->roles);
   services->pods = make_pod_source(*options.hub);
@@ -150,8 +161,12 @@ base::Task<base::Status> ServerImpl::ensure_bootstrap_objects() {
 }
 
 base::Task<void> ServerImpl::run(base::CancelToken cancel) {
+  auto client = make_loopback_client(*services_, auth::control_user("system:apiserver"));
+  base::TaskScope scope(*services_->options.workers);
+  scope.spawn(services_->legacy_token_labels->run(*client, cancel));
   auto task = services_->registry->expire_events(*services_->options.timers, cancel);
   co_await std::move(task);
+  co_await scope.join();
 }
 
 }  // namespace skiff::apiserver

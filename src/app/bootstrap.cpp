@@ -8,6 +8,7 @@
 
 #include "app/addresses.h"
 #include "app/limits.h"
+#include "app/service_account_keys.h"
 
 #include <unistd.h>
 
@@ -174,6 +175,8 @@ base::Result<ClusterKeys> ensure_cluster_keys(const Config& config, const NodeId
   keys.trust =
       std::make_shared<pki::ClusterTrust>(std::move(authority), authority_pair.certificate_pem);
   SKIFF_ASSIGN_OR_RETURN(keys.service_account_key_pem, ensure_key(folder + "/service-account.key"));
+  SKIFF_ASSIGN_OR_RETURN(keys.service_account_older_keys_pem,
+                         read_older_service_account_keys(folder));
   return keys;
 }
 

@@ -33,6 +33,7 @@ struct ClusterKeys {
   pki::Identity server_names;  // what the server's certificate says
   pki::KeyAndCertificate admin;
   std::string service_account_key_pem;
+  std::vector<std::string> service_account_older_keys_pem;  // public
 };
 // Reads the files, makes what is missing, and certificates anew that are past two thirds of their
 // life or lack a name. Writes nothing when nothing is to be made.

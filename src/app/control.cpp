@@ -21,6 +21,10 @@ base::Result<std::unique_ptr<Control>> Control::open(const Config& config, const
   manager.master_names = keys.server_names;
   manager.root_ca_pem = keys.trust->bundle_pem();
   manager.cluster_cidr = config.cluster_cidr;
+  manager.sign_secret_token = [&api](const controllers::TokenSecret& secret) {
+    return api.service_account_tokens().issue_legacy(
+        {secret.namespace_name, secret.name, secret.service_account, secret.service_account_uid});
+  };
   SKIFF_ASSIGN_OR_RETURN(control->controllers_,
                          controllers::make_controller_manager(std::move(manager)));
 

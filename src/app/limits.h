@@ -12,6 +12,11 @@ inline constexpr std::size_t kKeyFileBytesMax = 64u << 10;
 inline constexpr std::size_t kServersMax = 16;
 inline constexpr std::size_t kTokenBytesMax = 512;
 
+// Keys of tokens of ServiceAccounts: older ones that are kept, and how long files that change are
+// let alone before they are read.
+inline constexpr std::size_t kOlderServiceAccountKeysMax = 15;
+inline constexpr std::chrono::milliseconds kKeyFilesSettle{200};
+
 // Threads: requests, blocking system calls.
 inline constexpr std::size_t kRequestThreadsMin = 2;
 inline constexpr std::size_t kBlockingThreadsMax = 16;

@@ -4,6 +4,7 @@
 #include <skiff/base/strings.h>
 
 #include "app/limits.h"
+#include "app/service_account_keys.h"
 
 namespace skiff::app {
 
@@ -46,6 +47,7 @@ base::Result<std::unique_ptr<Master>> Master::open(const Config& config,
   options.trust = keys.trust.get();
   options.local_node_name = identity.name;
   options.service_account_key_pem = keys.service_account_key_pem;
+  options.service_account_older_keys_pem = keys.service_account_older_keys_pem;
   options.service_account_issuer =
       base::concat("https://kubernetes.default.svc.", config.cluster_domain);
   options.service_cidr = config.service_cidr;
@@ -75,6 +77,9 @@ base::Task<base::Status> Master::start() {
   auto made = co_await api_->ensure_bootstrap_objects();
   if (!made) co_return made.with_context("make the cluster's first objects");
   background_.spawn(api_->run(background_.token()));
+  background_.spawn(follow_service_account_keys(config_.data_dir + "/pki", *threads_.io,
+                                                *threads_.blocking, api_->service_account_tokens(),
+                                                background_.token()));
   co_return base::Status::ok();
 }
 

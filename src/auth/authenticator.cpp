@@ -1,4 +1,4 @@
-#include <skiff/auth/service_account_token.h>
+#include <skiff/auth/auth.h>
 #include <skiff/base/log.h>
 #include <skiff/base/strings.h>
 #include <skiff/codec/base64.h>
@@ -46,36 +46,64 @@ base::Result<std::string> websocket_token(std::string_view protocols) {
   return std::string();
 }
 
+// What upstream's chain of authenticators says: the first of it never knows the token.
+base::Status refused(std::string_view why) {
+  constexpr std::string_view kUnknown = "invalid bearer token";
+  return base::Status(
+      base::Code::unauthenticated,
+      why.empty() ? std::string(kUnknown) : base::concat("[", kUnknown, ", ", why, "]"));
+}
+
 // Immutable.
 class ChainAuthenticator final : public Authenticator {
  public:
-  explicit ChainAuthenticator(const ServiceAccountTokens& tokens) : tokens_(tokens) {}
+  ChainAuthenticator(std::vector<const TokenAuthenticator*> kinds,
+                     std::vector<std::string> audiences)
+      : kinds_(std::move(kinds)), audiences_(std::move(audiences)) {}
 
-  base::Result<User> authenticate(const Credentials& credentials) const override {
-    if (!credentials.certificate_common_name.empty()) return certificate_user(credentials);
+  base::Result<Authenticated> authenticate(const Credentials& credentials) const override {
+    if (!credentials.certificate_common_name.empty()) {
+      return Authenticated{certificate_user(credentials), {}, {}};
+    }
     std::string token(bearer_of(credentials.authorization_header));
     if (token.empty() && !credentials.websocket_protocols.empty()) {
       SKIFF_ASSIGN_OR_RETURN(token, websocket_token(credentials.websocket_protocols));
     }
-    if (token.empty()) return anonymous_user();
-    if (token.size() > kTokenBytesMax) {
-      return base::Status(base::Code::unauthenticated, "the token is too long");
+    if (token.empty()) return Authenticated{anonymous_user(), {}, {}};
+    auto result = authenticate_token(token, {});
+    if (!result.is_ok()) {
+      base::log_debug("a bearer token was refused", {{"reason", result.status().message()}});
     }
-    auto user = tokens_.verify(token, {std::string(tokens_.issuer())});
-    if (!user.is_ok()) {
-      base::log_debug("a bearer token was refused", {{"reason", user.status().message()}});
+    return result;
+  }
+
+  base::Result<Authenticated> authenticate_token(
+      std::string_view token, const std::vector<std::string>& audiences) const override {
+    if (token.size() > kTokenBytesMax) return refused({});
+    const auto& wanted = audiences.empty() ? audiences_ : audiences;
+    std::vector<std::string> reasons;
+    for (const auto* kind : kinds_) {
+      auto result = kind->authenticate_token(token, wanted);
+      if (!result.is_ok()) {
+        reasons.emplace_back(result.status().message());
+      } else if (*result) {
+        (*result)->user.groups.emplace_back(kAuthenticatedGroup);
+        return std::move(**result);
+      }
     }
-    return user;
+    return refused(base::join(reasons, ", "));
   }
 
  private:
-  const ServiceAccountTokens& tokens_;
+  const std::vector<const TokenAuthenticator*> kinds_;
+  const std::vector<std::string> audiences_;
 };
 
 }  // namespace
 
-std::unique_ptr<Authenticator> make_authenticator(const ServiceAccountTokens& tokens) {
-  return std::make_unique<ChainAuthenticator>(tokens);
+std::unique_ptr<Authenticator> make_authenticator(std::vector<const TokenAuthenticator*> kinds,
+                                                  std::vector<std::string> audiences) {
+  return std::make_unique<ChainAuthenticator>(std::move(kinds), std::move(audiences));
 }
 
 }  // namespace skiff::auth

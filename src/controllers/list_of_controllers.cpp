@@ -14,6 +14,11 @@ std::vector<std::unique_ptr<Controller>> list_of_controllers(Context& context,
   list.push_back(make_aggregation_controller(context));
   list.push_back(make_service_account_controller(context));
   list.push_back(make_root_ca_controller(context, options.root_ca_pem));
+  if (options.sign_secret_token) {
+    list.push_back(
+        make_token_secrets_controller(context, options.root_ca_pem, options.sign_secret_token));
+  }
+  list.push_back(make_token_cleaner(context));
   list.push_back(make_garbage_collector(context));
   list.push_back(make_node_ipam_controller(context, cidrs));
   list.push_back(make_node_lifecycle_controller(context));

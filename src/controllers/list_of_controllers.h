@@ -19,6 +19,9 @@ std::unique_ptr<Controller> make_namespace_controller(Context& context);
 std::unique_ptr<Controller> make_aggregation_controller(Context& context);
 std::unique_ptr<Controller> make_service_account_controller(Context& context);
 std::unique_ptr<Controller> make_root_ca_controller(Context& context, std::string root_ca_pem);
+std::unique_ptr<Controller> make_token_secrets_controller(Context& context, std::string root_ca_pem,
+                                                          SignSecretToken sign);
+std::unique_ptr<Controller> make_token_cleaner(Context& context);
 std::unique_ptr<Controller> make_garbage_collector(Context& context);
 std::unique_ptr<Controller> make_node_ipam_controller(Context& context, const NodeCidrRange& range);
 std::unique_ptr<Controller> make_node_lifecycle_controller(Context& context);

@@ -5,6 +5,7 @@
 #include "pki/limits.h"
 #include "pki/openssl.h"
 
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
@@ -36,6 +37,27 @@ base::Result<std::string> key_id_of(EVP_PKEY* key) {
   return id;
 }
 
+// x and y of a point on P-256, uncompressed: 04 x y.
+base::Result<std::string> jwk_of(EVP_PKEY* key, std::string_view key_id) {
+  constexpr std::size_t kPointBytes = 1 + 2 * kHalfBytes;
+  unsigned char point[kPointBytes];
+  std::size_t size = 0;
+  if (EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY, point, sizeof point, &size) !=
+          1 ||
+      size != kPointBytes || point[0] != POINT_CONVERSION_UNCOMPRESSED)
+    return openssl_status(base::Code::invalid_argument, "read the point of a public key");
+  auto half = [&](int begin) {
+    return to_base64url({reinterpret_cast<char*>(point) + begin, kHalfBytes});
+  };
+  return base::concat(R"({"use":"sig","kty":"EC","kid":")", key_id,
+                      R"(","crv":"P-256","alg":"ES256","x":")", half(1), R"(","y":")",
+                      half(1 + kHalfBytes), R"("})");
+}
+
+std::string header_of(std::string_view key_id) {
+  return to_base64url(base::concat(R"({"alg":"ES256","kid":")", key_id, R"(","typ":"JWT"})"));
+}
+
 base::Result<std::string> raw_signature(const std::string& der) {
   auto* start = reinterpret_cast<const unsigned char*>(der.data());
   Signature signature(d2i_ECDSA_SIG(nullptr, &start, static_cast<long>(der.size())));
@@ -63,11 +85,7 @@ std::string der_signature(const std::string& raw) {
 class Es256Signer final : public TokenSigner {
  public:
   Es256Signer(Key key, std::string key_id)
-      : key_(std::move(key)),
-        key_id_(std::move(key_id)),
-        header_(
-            to_base64url(base::concat(R"({"alg":"ES256","kid":")", key_id_, R"(","typ":"JWT"})"))) {
-  }
+      : key_(std::move(key)), key_id_(std::move(key_id)), header_(header_of(key_id_)) {}
 
   base::Result<std::string> sign(std::string_view claims_json) const override {
     std::string input = base::concat(header_, ".", to_base64url(claims_json));
@@ -100,7 +118,18 @@ base::Status refused(std::string_view why) {
 
 class Es256Verifier final : public TokenVerifier {
  public:
-  Es256Verifier(Key key, std::string header) : key_(std::move(key)), header_(std::move(header)) {}
+  Es256Verifier(Key key, std::string key_id, std::string jwk)
+      : key_(std::move(key)),
+        key_id_(std::move(key_id)),
+        jwk_(std::move(jwk)),
+        header_(header_of(key_id_)) {}
+
+  bool is_for(std::string_view token) const override {
+    return token.size() > header_.size() && token[header_.size()] == '.' &&
+           base::starts_with(token, header_);
+  }
+  const std::string& key_id() const override { return key_id_; }
+  const std::string& public_jwk() const override { return jwk_; }
 
   base::Result<std::string> verify(std::string_view token) const override {
     if (token.size() > kTokenBytesMax) return refused("it is too long");
@@ -129,6 +158,8 @@ class Es256Verifier final : public TokenVerifier {
 
  private:
   const Key key_;
+  const std::string key_id_;
+  const std::string jwk_;
   const std::string header_;
 };
 
@@ -144,10 +175,9 @@ base::Result<std::unique_ptr<TokenSigner>> make_token_signer(std::string_view pr
 base::Result<std::unique_ptr<TokenVerifier>> make_token_verifier(std::string_view public_key_pem) {
   SKIFF_ASSIGN_OR_RETURN(Key key, read_any_key(public_key_pem));
   SKIFF_ASSIGN_OR_RETURN(std::string key_id, key_id_of(key.get()));
-  std::string header =
-      to_base64url(base::concat(R"({"alg":"ES256","kid":")", key_id, R"(","typ":"JWT"})"));
+  SKIFF_ASSIGN_OR_RETURN(std::string jwk, jwk_of(key.get(), key_id));
   return std::unique_ptr<TokenVerifier>(
-      std::make_unique<Es256Verifier>(std::move(key), std::move(header)));
+      std::make_unique<Es256Verifier>(std::move(key), std::move(key_id), std::move(jwk)));
 }
 
 bool equal_in_constant_time(std::string_view a, std::string_view b) {

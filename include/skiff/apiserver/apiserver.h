@@ -2,6 +2,7 @@
 #pragma once
 
 #include <skiff/auth/auth.h>
+#include <skiff/auth/service_account_token.h>
 #include <skiff/base/async.h>
 #include <skiff/base/clock.h>
 #include <skiff/base/random.h>
@@ -41,7 +42,8 @@ struct Options {
 
   pki::ClusterTrust* trust = nullptr;  // null: nothing is signed
 
-  std::string service_account_key_pem;  // ECDSA P-256 private key
+  std::string service_account_key_pem;                      // ECDSA P-256 private key
+  std::vector<std::string> service_account_older_keys_pem;  // public; their tokens are still good
   std::string service_account_issuer = "https://kubernetes.default.svc.cluster.local";
 
   std::string service_cidr = "10.43.0.0/16";
@@ -64,6 +66,7 @@ class ApiServer {
   virtual client::NodeChannel& node_channel() = 0;
   // As `user`, through every filter. The client must not outlive the server.
   virtual std::unique_ptr<client::Client> loopback_client(auth::User user) = 0;
+  virtual auth::ServiceAccountTokens& service_account_tokens() = 0;
   // Makes what every cluster has (namespaces, default/kubernetes, kube-system/kube-dns); writes
   // nothing when it is there already.
   virtual base::Task<base::Status> ensure_bootstrap_objects() = 0;

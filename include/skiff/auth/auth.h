@@ -9,6 +9,7 @@
 #include <skiff/base/result.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -62,14 +63,37 @@ struct Credentials {
   std::string_view websocket_protocols;  // may carry base64url.bearer.authorization.k8s.io.<token>
 };
 
+struct Authenticated {
+  User user;
+  std::vector<std::string> audiences;  // of those asked for, the ones that a token is for
+  std::vector<std::string> warnings;   // for the client
+};
+
 // Thread-safe.
 class Authenticator {
  public:
   virtual ~Authenticator() = default;
   // Errors: unauthenticated for credentials that are wrong. Without credentials the answer is
   // system:anonymous.
-  virtual base::Result<User> authenticate(const Credentials& credentials) const = 0;
+  virtual base::Result<Authenticated> authenticate(const Credentials& credentials) const = 0;
+  // Whose a bearer token is, when it is for one of `audiences` (empty: for this API). Errors:
+  // unauthenticated in upstream's words.
+  virtual base::Result<Authenticated> authenticate_token(
+      std::string_view token, const std::vector<std::string>& audiences) const = 0;
 };
+
+// One kind of bearer tokens. Thread-safe.
+class TokenAuthenticator {
+ public:
+  virtual ~TokenAuthenticator() = default;
+  // nullopt for a token of another kind. Errors: unauthenticated in upstream's words.
+  virtual base::Result<std::optional<Authenticated>> authenticate_token(
+      std::string_view token, const std::vector<std::string>& audiences) const = 0;
+};
+// Client certificates first, then bearer tokens of these kinds, which outlive it. `audiences` are
+// those of this API.
+std::unique_ptr<Authenticator> make_authenticator(std::vector<const TokenAuthenticator*> kinds,
+                                                  std::vector<std::string> audiences);
 
 struct Attributes {
   const User* user = nullptr;

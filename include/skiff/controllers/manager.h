@@ -4,13 +4,21 @@
 #include <skiff/base/clock.h>
 #include <skiff/base/executor.h>
 #include <skiff/base/random.h>
+#include <skiff/base/result.h>
 #include <skiff/client/client.h>
 #include <skiff/pki/authority.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 
 namespace skiff::controllers {
+
+// A Secret of type kubernetes.io/service-account-token and whom it speaks for.
+struct TokenSecret {
+  std::string namespace_name, name, service_account, service_account_uid;
+};
+using SignSecretToken = std::function<base::Result<std::string>(const TokenSecret& secret)>;
 
 // All references outlive the manager.
 struct ManagerOptions {
@@ -20,9 +28,10 @@ struct ManagerOptions {
   base::Random* random = nullptr;
   const pki::ClusterTrust* trust = nullptr;  // signs CertificateSigningRequests; null: nobody does
   pki::Identity master_names;                // what no node may have in its serving certificate
-  std::string root_ca_pem;           // for the ConfigMap kube-root-ca.crt of every namespace
-  std::string cluster_cidr;          // "10.42.0.0/16": every node gets a /24 of it
-  int terminated_pods_max = 12'500;  // kube-controller-manager's --terminated-pod-gc-threshold
+  std::string root_ca_pem;            // for the ConfigMap kube-root-ca.crt of every namespace
+  std::string cluster_cidr;           // "10.42.0.0/16": every node gets a /24 of it
+  SignSecretToken sign_secret_token;  // empty: such Secrets are left alone
+  int terminated_pods_max = 12'500;   // kube-controller-manager's --terminated-pod-gc-threshold
 };
 
 // Loop-only: runs on the executor of its options.

@@ -26,6 +26,11 @@ class TokenVerifier {
   virtual ~TokenVerifier() = default;
   // Errors: unauthenticated.
   virtual base::Result<std::string> verify(std::string_view token) const = 0;
+  // Whether the token's header is the one that the signer of this key writes.
+  virtual bool is_for(std::string_view token) const = 0;
+  virtual const std::string& key_id() const = 0;
+  // The public key as a JSON Web Key (RFC 7517).
+  virtual const std::string& public_jwk() const = 0;
 };
 // `public_key_pem` may also be a private key.
 base::Result<std::unique_ptr<TokenVerifier>> make_token_verifier(std::string_view public_key_pem);

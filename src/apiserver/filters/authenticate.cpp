@@ -10,9 +10,10 @@ api::Outcome<> filter_authenticate(RequestContext& context) {
   credentials.certificate_fingerprint = request.peer.certificate_fingerprint;
   credentials.authorization_header = request.headers.get("Authorization");
   credentials.websocket_protocols = request.headers.get("Sec-WebSocket-Protocol");
-  auto user = context.services.authenticator->authenticate(credentials);
-  if (!user.is_ok()) return api::unauthorized_error();
-  context.user = std::move(*user);
+  auto found = context.services.authenticator->authenticate(credentials);
+  if (!found.is_ok()) return api::unauthorized_error();
+  context.user = std::move(found->user);
+  for (auto& warning : found->warnings) context.warnings.push_back(std::move(warning));
   // Nothing further down needs the secret.
   context.request.headers.remove("Authorization");
   return api::Done{};

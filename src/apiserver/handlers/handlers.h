@@ -50,6 +50,9 @@ base::Task<api::Outcome<codec::Json>> request_token(RequestContext& context, cod
 base::Task<api::Outcome<>> bind_pod(RequestContext& context, codec::Json binding, bool dry_run);
 
 using Review = api::Outcome<codec::Json> (*)(RequestContext& context, codec::Json review);
+api::Outcome<codec::Json> review_token(RequestContext& context, codec::Json review);
+// authentication.k8s.io UserInfo.
+codec::Json user_info(const auth::User& user);
 // How the request's resource is answered; null for resources that are stored.
 Review find_review(const RequestInfo& info);
 

@@ -6,6 +6,7 @@
 
 #include "apiserver/discovery/documents.h"
 #include "apiserver/discovery/health.h"
+#include "apiserver/discovery/openid.h"
 #include "apiserver/handlers/handlers.h"
 #include "apiserver/metrics.h"
 #include "apiserver/routes.h"
@@ -178,8 +179,19 @@ http::Response metrics_response(const RequestContext& context) {
 
 ResponseOutcome root_document() {
   Json paths = Json::array();
-  for (auto path : {"/api", "/api/v1", "/apis", "/healthz", "/livez", "/metrics", "/openapi/v2",
-                    "/openapi/v3", "/readyz", "/version"}) {
+  constexpr std::string_view kPaths[] = {kOpenIdConfigurationPath,
+                                         "/api",
+                                         "/api/v1",
+                                         "/apis",
+                                         "/healthz",
+                                         "/livez",
+                                         "/metrics",
+                                         "/openapi/v2",
+                                         "/openapi/v3",
+                                         kKeySetPath,
+                                         "/readyz",
+                                         "/version"};
+  for (auto path : kPaths) {
     paths.push_back(path);
   }
   return json_response(200, Form{}, Json::object({{"paths", std::move(paths)}}));
@@ -195,6 +207,8 @@ ResponseOutcome answer_path(const RequestContext& context) {
   if (path == "/openapi/v3") return openapi_v3_index(context);
   if (path.starts_with("/openapi/v3/")) return openapi_v3(context, path.substr(12));
   if (path == "/version") return version_document(context);
+  if (path == kOpenIdConfigurationPath) return openid_configuration(context);
+  if (path == kKeySetPath) return key_set(context);
   if (path == "/metrics") return metrics_response(context);
   for (std::string_view endpoint : {"/livez", "/readyz", "/healthz"}) {
     if (path == endpoint || path.starts_with(base::concat(endpoint, "/"))) {

@@ -215,17 +215,8 @@ api::Outcome<Json> review_own_rules(RequestContext& context, Json review) {
 }
 
 api::Outcome<Json> review_self(RequestContext& context, Json review) {
-  const auto& user = context.user;
-  Json info = Json::object({{"username", user.name}});
-  if (!user.uid.empty()) info.set("uid", user.uid);
-  for (const auto& group : user.groups) info["groups"].push_back(group);
-  for (const auto& [key, values] : user.extra) {
-    Json list = Json::array();
-    for (const auto& value : values) list.push_back(value);
-    info["extra"].set(key, std::move(list));
-  }
   review["metadata"].set("creationTimestamp", base::format_rfc3339(context.services.clock().now()));
-  review.set("status", Json::object({{"userInfo", std::move(info)}}));
+  review.set("status", Json::object({{"userInfo", user_info(context.user)}}));
   return review;
 }
 
@@ -235,6 +226,7 @@ struct Row {
 };
 constexpr Row kReviews[] = {
     {"authentication.k8s.io", "selfsubjectreviews", review_self},
+    {"authentication.k8s.io", "tokenreviews", review_token},
     {"authorization.k8s.io", "localsubjectaccessreviews", review_local_access},
     {"authorization.k8s.io", "selfsubjectaccessreviews", review_own_access},
     {"authorization.k8s.io", "selfsubjectrulesreviews", review_own_rules},

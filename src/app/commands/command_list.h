@@ -36,6 +36,7 @@ int run_check(const Invocation& invocation);
 int run_completion(const Invocation& invocation);
 int run_image_import(const Invocation& invocation);
 int run_image_list(const Invocation& invocation);
+int run_rotate_service_account(const Invocation& invocation);
 
 // The configuration of an invocation: files, environment, flags.
 base::Result<Config> config_of(const Invocation& invocation);

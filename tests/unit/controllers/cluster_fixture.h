@@ -52,6 +52,11 @@ struct ControllerFixture {
     options.master_names.dns_names = {"kubernetes"};
     options.root_ca_pem = "PEM";
     options.cluster_cidr = "10.42.0.0/16";
+    options.sign_secret_token = [](const controllers::TokenSecret& secret) {
+      return base::Result<std::string>(base::concat(secret.namespace_name, "/", secret.name,
+                                                    " for ", secret.service_account, " ",
+                                                    secret.service_account_uid));
+    };
     auto made = controllers::make_controller_manager(options);
     REQUIRE(made.is_ok());
     manager = std::move(*made);
