@@ -101,12 +101,21 @@ base::Task<long> update_status(client::Client* client, int from) {
 }
 
 base::Task<bool> create_pod(client::Client* client) {
+  codec::Json account =
+      codec::Json::object({{"apiVersion", "v1"},
+                           {"kind", "ServiceAccount"},
+                           {"metadata", codec::Json::object({{"name", "default"}})}});
+  auto creating_account =
+      client->create(client::resources::service_accounts, "default", std::move(account));
+  (void)co_await creating_account;
   auto creating = client->create(client::resources::pods, "default", pod_object());
   auto made = co_await creating;
   co_return made.is_ok();
 }
 
 [[noreturn]] void run_master(const TestAuthority& authority, const Pipes& pipes) {
+  close(pipes.to_master[1]);
+  close(pipes.to_bench[0]);
   TestMaster master(authority);
   bool knows_sessions = true;
   master.intercept = [&](const http::Request& request) -> std::optional<http::Response> {
@@ -215,6 +224,8 @@ int main(int argc, char** argv) {
   SKIFF_ASSERT(pipe(pipes.to_master) == 0 && pipe(pipes.to_bench) == 0);
   pid_t master = fork();
   if (master == 0) run_master(authority, pipes);
+  close(pipes.to_master[0]);
+  close(pipes.to_bench[1]);
   auto port = static_cast<std::uint16_t>(pipes.ask('p'));
 
   measure_updates(pipes, authority, port, true, "status update, deltas");

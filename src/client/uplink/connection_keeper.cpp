@@ -114,6 +114,11 @@ base::Task<void> ConnectionKeeper::run(base::CancelToken cancel) {
       log_failure(master, ended);
     }
     set_established(false);
+    if (ended.code() == base::Code::conflict) {
+      base::log_warning("another board has this node's identity", {{"error", ended}});
+      next = plan.after_displacement(options_.random->unit());
+      continue;
+    }
     next = plan.after_loss(clock.monotonic(), clock.monotonic() - since, options_.random->unit());
   }
   set_established(false);

@@ -37,4 +37,8 @@ ReconnectPlan::Next ReconnectPlan::after_loss(base::MonotonicTime now, base::Dur
   return wait(now, unit);
 }
 
+ReconnectPlan::Next ReconnectPlan::after_displacement(double unit) const {
+  return {master_, kReconnectWaitMax / 2 + part_of(kReconnectWaitMax / 2, unit)};
+}
+
 }  // namespace skiff::client

@@ -27,6 +27,8 @@ class ReconnectPlan {
   // An established connection has ended. One that lasted is made again with the same master; one
   // that did not counts as a failure, which is never followed at once.
   Next after_loss(base::MonotonicTime now, base::Duration lasted, double unit);
+  // Another board with this node's identity has taken its place: two of them must not take turns.
+  Next after_displacement(double unit) const;
 
  private:
   Next wait(base::MonotonicTime now, double unit);

@@ -204,6 +204,31 @@ TEST_CASE("uplink: a control session that ends takes the connection with it") {
   c.create(worker.client(), "a");
 }
 
+TEST_CASE("uplink: a node with its control session reads, watches and writes what is its own") {
+  Cluster c;
+  c.master.serve();
+  auto node_session = [](http::Http2Connection& connection, client::NodeChannel* channel,
+                         std::function<void()> on_established, base::CancelToken cancel) {
+    auto& loop = dynamic_cast<loop::Loop&>(*base::Executor::current());
+    return client::make_node_session(loop, "n1")(connection, channel, on_established, cancel);
+  };
+  Json node = Json::object(
+      {{"apiVersion", "v1"}, {"kind", "Node"}, {"metadata", Json::object({{"name", "n1"}})}});
+  TestWorker worker(c.authority.client_tls("system:node:n1", "system:nodes"), {c.master.port()},
+                    node_session);
+  worker.wait_changes(1);
+  auto& client = worker.client();
+  auto made = c.home.run(client.create(client::resources::nodes, "", node));
+  CHECK(made.status().to_string() == "ok");
+  client::ListOptions own;
+  own.field_selector = "spec.nodeName=n1";
+  auto list = c.home.run(client.list(client::resources::pods, own));
+  REQUIRE(list.status().to_string() == "ok");
+  CHECK(c.home.run(client.watch(client::resources::pods, own, list->revision, {})));
+  CHECK(c.home.run(client.watch(client::resources::pods, {}, list->revision, {})).code() ==
+        base::Code::permission_denied);
+}
+
 TEST_CASE("uplink: many workers come back at once") {
   Cluster c;
   c.master.serve();

@@ -79,6 +79,13 @@ TEST_CASE("reconnect: connections that end at once are no success") {
   CHECK(attempts < 120);
 }
 
+TEST_CASE("reconnect: a node whose place another board has taken waits long") {
+  ReconnectPlan plan(2, at(0s));
+  CHECK(plan.after_displacement(0).wait == client::kReconnectWaitMax / 2);
+  CHECK(plan.after_displacement(0.999).wait <= client::kReconnectWaitMax);
+  CHECK(plan.after_displacement(0.5).master == 0);
+}
+
 // 200 workers lose their master for a while: when is the last one back, and how many attempts come
 // in the worst tenth of a second?
 TEST_CASE("reconnect: two hundred workers come back soon and not all at once") {
