@@ -46,6 +46,17 @@ constexpr Rule kRules[] = {
     {"discovery.k8s.io", "endpointslices", follows},
 };
 
+// Of this API's own paths: the next certificate, and the session that carries a node's watches,
+// each of which is authorized by itself.
+constexpr std::string_view kOwnPaths[] = {"/skiff/v1/renew", "/skiff/v1/watch"};
+
+Decision authorize_path(std::string_view path) {
+  for (auto own : kOwnPaths) {
+    if (path == own) return allow();
+  }
+  return {};
+}
+
 bool selects_node(std::string_view selector, std::string_view node) {
   auto parsed = api::FieldSelector::parse(selector);
   if (!parsed.is_ok()) return false;
@@ -172,7 +183,7 @@ Decision NodeAuthorizer::authorize(const Attributes& a) const {
   if (node.empty()) {
     return no_opinion(base::concat("unknown node for user ", base::quote(a.user->name)));
   }
-  if (!a.is_resource) return {};
+  if (!a.is_resource) return authorize_path(a.path);
   if (a.group.empty()) {
     for (std::string_view resource :
          {"pods", "nodes", "secrets", "configmaps", "serviceaccounts", "persistentvolumeclaims"}) {

@@ -86,6 +86,7 @@ TEST_CASE("a node does what every node does, and reads what its pods name") {
       {"get", "certificates.k8s.io", "certificatesigningrequests", "", "", "c"},
       {"list", "storage.k8s.io", "csidrivers", "", "", ""},
       {"list", "node.k8s.io", "runtimeclasses", "", "", ""},
+      {"post", "", "/skiff/v1/renew", "", "", ""},
   };
   for (const auto& question : allowed) {
     INFO(question.verb << " " << question.resource << " " << question.name);
@@ -160,6 +161,7 @@ TEST_CASE("what a node may not do, in upstream's words") {
       {{"create", "rbac.authorization.k8s.io", "clusterrolebindings", "", "", ""}, ""},
       {{"impersonate", "", "users", "", "", "admin"}, ""},
       {{"get", "", "/metrics", "", "", ""}, ""},
+      {{"post", "", "/skiff/v1/roll-ca", "", "", ""}, ""},
   };
   for (const auto& [question, reason] : rows) {
     INFO(question.verb << " " << question.resource << " " << question.name);
