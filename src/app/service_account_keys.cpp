@@ -104,8 +104,8 @@ base::Task<void> follow_service_account_keys(std::string folder, loop::Loop& loo
     const bool slept = co_await base::sleep(loop, kKeyFilesSettle, cancel);
     if (!slept) co_return;
     drain(fd->get());
-    auto keys = co_await loop::run_blocking(blocking,
-                                            [folder] { return read_service_account_keys(folder); });
+    auto read_keys = [folder] { return read_service_account_keys(folder); };
+    auto keys = co_await loop::run_blocking(blocking, std::move(read_keys));
     auto replaced = keys ? tokens.replace_keys(*keys) : keys.status();
     if (!replaced) base::log_error("the keys of tokens stay as they were", {{"error", replaced}});
   }

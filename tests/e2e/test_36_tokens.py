@@ -46,7 +46,7 @@ def is_accepted(host, token):
 
 def review(host, token, audiences=()):
     body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": {"token": token, "audiences": list(audiences)}}
-    return json.loads(host.kubectl_ok("create", "-f", "-", "-o", "json", stdin=json.dumps(body)))["status"]
+    return json.loads(host.kubectl_ok("create", "--raw", "/apis/authentication.k8s.io/v1/tokenreviews", "-f", "-", stdin=json.dumps(body)))["status"]
 
 
 def start_pod(host, name):

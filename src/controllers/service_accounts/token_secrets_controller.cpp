@@ -72,7 +72,8 @@ class TokenSecretsController final : public KeyedController {
     options.uid = api::uid_of(*secret);
     auto removing = context_.client.remove(secrets, std::string(api::namespace_of(*secret)),
                                            std::string(api::name_of(*secret)), options);
-    co_return settled(co_await std::move(removing));
+    auto removed = co_await std::move(removing);
+    co_return settled(removed);
   }
 
   // Null when there is none. What the informer does not have yet is asked for: a Secret and its

@@ -85,13 +85,14 @@ struct Follower {
 // Rotates the key under a follower and waits until it has noticed, 10 s at most.
 base::Task<void> rotate_and_wait(Follower* f) {
   base::TaskScope scope(f->loop);
+  const base::CancelToken never;
   scope.spawn(
       follow_service_account_keys(f->folder.path, f->loop, f->pool, f->tokens, scope.token()));
-  co_await base::sleep(f->loop, std::chrono::milliseconds(20), {});
+  co_await base::sleep(f->loop, std::chrono::milliseconds(20), never);
   auto rotated = rotate_service_account_key(f->folder.path);
   if (rotated) f->rotated_id = rotated->id;
   for (int tries = 0; tries < 1000 && !f->taken; ++tries) {
-    co_await base::sleep(f->loop, std::chrono::milliseconds(10), {});
+    co_await base::sleep(f->loop, std::chrono::milliseconds(10), never);
     f->taken = f->tokens.key_set().find(f->rotated_id) != std::string::npos;
   }
   scope.cancel();
