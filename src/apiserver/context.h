@@ -23,6 +23,7 @@ class ChangeDeltas;
 class EventEncodings;
 class ContinueSnapshots;
 class LegacyTokenLabels;
+class FailureLimit;
 class Metrics;
 class Tunnels;
 
@@ -45,6 +46,7 @@ struct Services {
   std::unique_ptr<ContinueSnapshots> continues;
   std::unique_ptr<Metrics> metrics;
   std::unique_ptr<Tunnels> tunnels;
+  std::unique_ptr<FailureLimit> join_failures;
   std::atomic<bool> bootstrapped{false};  // the first objects of the cluster are there
   std::atomic<int> reads_in_flight{0};
   std::atomic<int> writes_in_flight{0};

@@ -4,6 +4,7 @@
 #include <skiff/api/validation.h>
 
 #include "apiserver/filters/filters.h"
+#include "apiserver/join/node_names.h"
 #include "apiserver/roles/escalation.h"
 #include "apiserver/signing_request.h"
 
@@ -28,6 +29,7 @@ admission::Attributes AdmissionHooks::attributes(const Json& object, const Json&
 }
 
 base::Task<api::Outcome<>> AdmissionHooks::mutate(Json& object, const Json& live) {
+  SKIFF_CO_CHECK(guard_node_key(context_, object, live));
   auto a = attributes(object, live);
   auto task = context_.services.admission->mutate(a, object, live);
   SKIFF_CO_CHECK(co_await std::move(task));

@@ -75,5 +75,20 @@ inline constexpr base::Duration kNodeHelloTimeout = std::chrono::seconds(10);
 // Between two renewals of a node's lease, however many heartbeats come; until the next try where
 // one failed.
 inline constexpr base::Duration kLeasePause = std::chrono::seconds(2);
+// A request to join, and who may be wrong how often: as many at once, then one per interval.
+inline constexpr std::size_t kJoinBodyBytesMax = 32u << 10;
+inline constexpr std::size_t kJoinBodyDepthMax = 8;
+inline constexpr std::size_t kJoinBodyValuesMax = 512;
+inline constexpr std::size_t kNodeNameShownMax = 80;
+inline constexpr std::size_t kJoinTokenIdShownMax = 64;
+inline constexpr int kJoinRoundsMax = 16;
+inline constexpr int kJoinFailuresSourceMax = 10;
+inline constexpr base::Duration kJoinFailuresSourceInterval = std::chrono::seconds(6);
+inline constexpr int kJoinFailuresAllMax = 300;
+inline constexpr base::Duration kJoinFailuresAllInterval = std::chrono::milliseconds(100);
+inline constexpr base::Duration kJoinTokenCleanInterval = std::chrono::hours(1);
+inline constexpr base::Duration kJoinTokenKeptAfterEnd = std::chrono::hours(24 * 7);
+inline constexpr std::size_t kJoinFailureSourcesMax = 1024;
+inline constexpr base::Duration kNodeCertificateLife = std::chrono::hours(24 * 365);
 
 }  // namespace skiff::apiserver

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "apiserver/handlers/handlers.h"
+#include "apiserver/join/join.h"
 #include "apiserver/tunnel/access.h"
 #include "apiserver/tunnel/watch_session.h"
 
@@ -41,6 +42,24 @@ constexpr ActionRoute kActions[] = {
     {"services", "proxy", handle_proxy},
     {"serviceaccounts", "token", handle_token_request},
 };
+
+// What nodes and boards ask of a master beside the Kubernetes API.
+struct PathRoute {
+  std::string_view method, path;
+  Handler handler;
+};
+constexpr PathRoute kPaths[] = {
+    {"GET", "/skiff/v1/ca", handle_ca},
+    {"POST", "/skiff/v1/join", handle_join},
+};
+
+Handler find_path_handler(const RequestContext& context) {
+  for (const auto& path : kPaths) {
+    if (path.method == context.request.method && path.path == context.info.path)
+      return path.handler;
+  }
+  return handle_path;
+}
 
 bool has_verb(std::span<const std::string_view> verbs, std::string_view verb) {
   return std::find(verbs.begin(), verbs.end(), verb) != verbs.end();
@@ -95,7 +114,7 @@ base::Task<ResponseOutcome> route(RequestContext& context) {
     co_return co_await std::move(task);
   }
   if (!info.is_resource) {
-    auto task = handle_path(context);
+    auto task = find_path_handler(context)(context);
     co_return co_await std::move(task);
   }
   SKIFF_CO_CHECK(check_route(context));

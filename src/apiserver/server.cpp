@@ -5,6 +5,8 @@
 #include "apiserver/encode.h"
 #include "apiserver/filters/filters.h"
 #include "apiserver/legacy_token_labels.h"
+#include "apiserver/join/failure_limit.h"
+#include "apiserver/join/token_cleaner.h"
 #include "apiserver/metrics.h"
 #include "apiserver/pod_source.h"
 #include "apiserver/respond.h"
@@ -120,6 +122,7 @@ base::Result<std::unique_ptr<ApiServer>> make_apiserver(Options options) {
   services->deltas = std::make_unique<ChangeDeltas>();
   services->continues = std::make_unique<ContinueSnapshots>(*options.timers);
   services->metrics = std::make_unique<Metrics>();
+  services->join_failures = std::make_unique<FailureLimit>(options.timers->clock());
   services->options = std::move(options);
   services->tunnels = std::make_unique<Tunnels>(tunnel_options(*services));
   return std::unique_ptr<ApiServer>(std::make_unique<ServerImpl>(std::move(services)));
@@ -164,6 +167,7 @@ base::Task<void> ServerImpl::run(base::CancelToken cancel) {
   auto client = make_loopback_client(*services_, auth::control_user("system:apiserver"));
   base::TaskScope scope(*services_->options.workers);
   scope.spawn(services_->legacy_token_labels->run(*client, cancel));
+  scope.spawn(clean_join_tokens(*services_, cancel));
   auto task = services_->registry->expire_events(*services_->options.timers, cancel);
   co_await std::move(task);
   co_await scope.join();

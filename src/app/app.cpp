@@ -17,10 +17,16 @@ struct Parsed {
   const Command* command = nullptr;
   CLI::App* app = nullptr;
   std::map<std::string, std::vector<std::string>> flags;
+  std::map<std::string, std::string, std::less<>> options;
   std::vector<std::string> arguments;
   std::string config_file;
   std::string output;
 };
+
+// Of commands of two words.
+std::string_view group_help(std::string_view word) {
+  return word == "token" ? "tokens that boards join the cluster with" : "images of this node";
+}
 
 bool takes_setting(const Command& command, const Setting& setting) {
   if (command.all_settings) return true;
@@ -63,7 +69,18 @@ void add_flags(Parsed& parsed) {
   if (command.all_settings || !command.settings.empty())
     app.add_option("--config", parsed.config_file, "config file (default /etc/skiff/config.yaml)")
         ->type_name("FILE");
-  if (command.name == "version" || command.name == "image list" || command.name == "check")
+  for (const auto& option : command.options) {
+    auto& value = parsed.options[std::string(option.name)];
+    const std::string flag = base::concat("--", option.name);
+    if (option.is_switch) {
+      auto note = [&value](std::int64_t count) { value = count > 0 ? "true" : ""; };
+      app.add_flag_function(flag, note, std::string(option.help));
+    } else {
+      app.add_option(flag, value, std::string(option.help))
+          ->type_name(std::string(option.placeholder));
+    }
+  }
+  if (command.has_output)
     app.add_option("-o,--output", parsed.output, "output format: text or json")
         ->type_name("FORMAT")
         ->check(CLI::IsMember({"text", "json"}));
@@ -79,6 +96,8 @@ Invocation invocation_of(Parsed& parsed) {
   invocation.arguments = std::move(parsed.arguments);
   invocation.config_file = std::move(parsed.config_file);
   invocation.json = parsed.output == "json";
+  for (auto& [name, value] : parsed.options)
+    if (!value.empty()) invocation.options.emplace(name, std::move(value));
   for (auto& [name, values] : parsed.flags)
     if (!values.empty()) invocation.flags.emplace(name, std::move(values));
   return invocation;
@@ -100,7 +119,7 @@ int run(int argc, char** argv) {
     parent->description(std::string(command.help));
     if (auto* group = parent->get_parent(); group != nullptr && group != &app) {
       group->require_subcommand(1);
-      group->description("images of this node");
+      group->description(std::string(group_help(group->get_name())));
     }
     add_flags(parsed);
   }

@@ -158,11 +158,17 @@ pki::Identity server_identity(const Config& config, const NodeIdentity& identity
   return wanted;
 }
 
+base::Result<pki::KeyAndCertificate> ensure_cluster_authority(const Config& config,
+                                                              base::WallTime now) {
+  const std::string folder = config.data_dir + "/pki";
+  SKIFF_RETURN_IF_ERROR(sys::make_folders(folder, kFolderMode));
+  return ensure_authority(folder + "/ca", now);
+}
+
 base::Result<ClusterKeys> ensure_cluster_keys(const Config& config, const NodeIdentity& identity,
                                               base::WallTime now) {
   std::string folder = config.data_dir + "/pki";
-  SKIFF_RETURN_IF_ERROR(sys::make_folders(folder, kFolderMode));
-  SKIFF_ASSIGN_OR_RETURN(auto authority_pair, ensure_authority(folder + "/ca", now));
+  SKIFF_ASSIGN_OR_RETURN(auto authority_pair, ensure_cluster_authority(config, now));
   SKIFF_ASSIGN_OR_RETURN(auto authority, pki::open_authority(authority_pair));
   ClusterKeys keys;
   keys.server_names = server_identity(config, identity);

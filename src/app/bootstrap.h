@@ -35,6 +35,9 @@ struct ClusterKeys {
   std::string service_account_key_pem;
   std::vector<std::string> service_account_older_keys_pem;  // public
 };
+// The authority alone, made when there is none.
+base::Result<pki::KeyAndCertificate> ensure_cluster_authority(const Config& config,
+                                                              base::WallTime now);
 // Reads the files, makes what is missing, and certificates anew that are past two thirds of their
 // life or lack a name. Writes nothing when nothing is to be made.
 base::Result<ClusterKeys> ensure_cluster_keys(const Config& config, const NodeIdentity& identity,

@@ -125,6 +125,8 @@ constexpr Setting kSettings[] = {
     {"role", "LIST", "parts to run: master, worker or both (default master,worker)", true, false,
      role},
     {"server", "LIST", "masters of a worker, as https://master:6443", true, false, set_servers},
+    {"token-file", "FILE", "file with the token, which then stands in no list of processes", false,
+     false, set_token_file},
     {"token", "TOKEN", "token of 'skiff token create' that a worker joins with", false, false,
      set_token},
     {"replace", "", "join under a name that another board holds", false, true,

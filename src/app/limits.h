@@ -17,6 +17,18 @@ inline constexpr std::size_t kTokenBytesMax = 512;
 inline constexpr std::size_t kOlderServiceAccountKeysMax = 15;
 inline constexpr std::chrono::milliseconds kKeyFilesSettle{200};
 
+// Joining: answers of masters, of which one may be anybody; pauses between rounds.
+inline constexpr std::size_t kJoinAnswerBytesMax = 256u << 10;
+inline constexpr std::size_t kJoinAnswerDepthMax = 8;
+inline constexpr std::size_t kJoinAnswerValuesMax = 256;
+inline constexpr std::chrono::seconds kJoinRequestTimeout{15};
+inline constexpr std::chrono::seconds kJoinPauseMin{1}, kJoinPauseMax{60};
+
+// New tokens.
+inline constexpr long long kTokenTtlSecondsMax = 3650LL * 86400;
+inline constexpr long long kTokenUsesMax = 1'000'000;
+inline constexpr std::size_t kTokenDescriptionBytesMax = 256;
+
 // Threads: requests, blocking system calls.
 inline constexpr std::size_t kRequestThreadsMin = 2;
 inline constexpr std::size_t kBlockingThreadsMax = 16;

@@ -46,6 +46,8 @@ base::Result<std::unique_ptr<Master>> Master::open(const Config& config,
   options.node_channel = node_channel;
   options.trust = keys.trust.get();
   options.local_node_name = identity.name;
+  options.server_names = server_identity(config, identity).dns_names;
+  options.cluster_cidr = config.cluster_cidr;
   options.service_account_key_pem = keys.service_account_key_pem;
   options.service_account_older_keys_pem = keys.service_account_older_keys_pem;
   options.service_account_issuer =

@@ -3,6 +3,7 @@
 
 #include "app/bootstrap.h"
 #include "app/control.h"
+#include "app/join/prepared_tokens.h"
 #include "app/late_node_channel.h"
 #include "app/master.h"
 #include "app/node_parts.h"
@@ -33,6 +34,9 @@ class MasterNode final : public NodeParts {
   base::Task<base::Status> start() override {
     SKIFF_CO_RETURN_IF_ERROR(co_await master_->start());
     SKIFF_CO_RETURN_IF_ERROR(write_kubeconfig(config_, keys_));
+    auto joiner = master_->api().loopback_client(auth::control_user("system:node-joiner"));
+    auto taking = take_over_prepared_tokens(config_, *joiner, loop::real_clock().now());
+    SKIFF_CO_RETURN_IF_ERROR(co_await std::move(taking));
     base::log_info("skiff serves", {{"version", base::kGitVersion},
                                     {"node", identity_.name},
                                     {"address", identity_.ip},

@@ -3,6 +3,7 @@
 #include <skiff/api/node_labels.h>
 #include <skiff/api/validation.h>
 #include <skiff/base/strings.h>
+#include <skiff/sys/files.h>
 
 #include "app/limits.h"
 
@@ -85,6 +86,12 @@ base::Status set_token(Config& config, const std::vector<std::string>& values) {
     return base::invalid_argument("is not a token of 'skiff token create'");
   config.token = std::move(word);
   return base::Status::ok();
+}
+
+base::Status set_token_file(Config& config, const std::vector<std::string>& values) {
+  auto text = sys::read_file(values.back(), kKeyFileBytesMax);
+  if (!text) return text.status();
+  return set_token(config, {std::move(*text)});
 }
 
 base::Status set_node_labels(Config& config, const std::vector<std::string>& values) {

@@ -7,15 +7,16 @@ namespace skiff::auth {
 
 namespace {
 
-// Who watches over this process asks these before there is any role.
-constexpr std::string_view kHealthPaths[] = {"/healthz", "/readyz", "/livez"};
+// Who watches over this process asks the first before there is any role; who joins has no role yet.
+constexpr std::string_view kPublicPaths[] = {"/healthz", "/readyz", "/livez", "/skiff/v1/ca",
+                                             "/skiff/v1/join"};
 
 // Immutable.
-class HealthPathAuthorizer final : public Authorizer {
+class PublicPathAuthorizer final : public Authorizer {
  public:
   Decision authorize(const Attributes& a) const override {
     if (a.is_resource) return {};
-    for (auto path : kHealthPaths) {
+    for (auto path : kPublicPaths) {
       if (a.path == path) return {Decision::Verdict::allow, {}};
     }
     return {};
@@ -51,7 +52,7 @@ class ChainAuthorizer final : public Authorizer {
 
  private:
   MastersAuthorizer masters_;
-  HealthPathAuthorizer paths_;
+  PublicPathAuthorizer paths_;
   NodeAuthorizer nodes_;
   const Authorizer& rbac_;
 };

@@ -23,4 +23,12 @@ inline constexpr std::size_t kEscalationAtomsMax = 100'000;
 // Missing rules that a refusal lists.
 inline constexpr std::size_t kMissingRulesMax = 1000;
 
+inline constexpr std::size_t kJoinTokenBytesMax = 512;
+inline constexpr std::size_t kJoinTokenIdLengthMin = 6, kJoinTokenIdLengthMax = 32;
+inline constexpr std::size_t kJoinTokenSecretLengthMin = 16, kJoinTokenSecretLengthMax = 128;
+// Of a new token: hex digits of the id, random bytes of the secret.
+inline constexpr std::size_t kJoinTokenIdBytes = 5, kJoinTokenSecretBytes = 16;
+// The last uses that a token remembers, so that a board whose answer got lost may ask again.
+inline constexpr std::size_t kJoinTokenUsesKept = 16;
+
 }  // namespace skiff::auth

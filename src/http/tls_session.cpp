@@ -224,6 +224,26 @@ void TlsSession::close(std::string& cipher_out) {
   output_ = nullptr;
 }
 
+namespace {
+
+std::string hex_digest(const unsigned char* bytes, std::size_t size) {
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned digest_size = 0;
+  if (EVP_Digest(bytes, size, digest, &digest_size, EVP_sha256(), nullptr) != 1) return {};
+  return base::to_hex(std::string_view(reinterpret_cast<char*>(digest), digest_size));
+}
+
+std::string key_digest(const X509* certificate) {
+  unsigned char* der = nullptr;
+  int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
+  if (size <= 0) return {};
+  auto text = hex_digest(der, static_cast<std::size_t>(size));
+  OPENSSL_free(der);
+  return text;
+}
+
+}  // namespace
+
 void TlsSession::describe_peer(Peer& peer) const {
   if (verify_failed_ || SSL_get_verify_mode(ssl_) == SSL_VERIFY_NONE) return;
   X509* certificate = SSL_get0_peer_certificate(ssl_);
@@ -240,6 +260,7 @@ void TlsSession::describe_peer(Peer& peer) const {
   if (X509_digest(certificate, EVP_sha256(), digest, &size) == 1)
     peer.certificate_fingerprint =
         base::to_hex(std::string_view(reinterpret_cast<char*>(digest), size));
+  peer.certificate_key_sha256 = key_digest(certificate);
 }
 
 }  // namespace skiff::http

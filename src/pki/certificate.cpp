@@ -1,6 +1,7 @@
 #include <skiff/pki/certificate.h>
 
 #include "pki/identity.h"
+#include "pki/limits.h"
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -24,9 +25,9 @@ std::string digest_hex(const unsigned char* bytes, std::size_t size) {
   return hex(digest, digest_size);
 }
 
-std::string key_fingerprint(X509* certificate) {
+std::string fingerprint_of(const X509_PUBKEY* key) {
   unsigned char* der = nullptr;
-  int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
+  int size = i2d_X509_PUBKEY(key, &der);
   if (size <= 0) return {};
   std::string text = digest_hex(der, static_cast<std::size_t>(size));
   OPENSSL_free(der);
@@ -106,8 +107,38 @@ base::Result<CertificateInfo> inspect_certificate(std::string_view certificate_p
   info.for_client = has_usage && (usage & XKU_SSL_CLIENT) != 0;
   info.for_server = has_usage && (usage & XKU_SSL_SERVER) != 0;
   info.fingerprint = certificate_fingerprint(certificate.get());
-  info.public_key_fingerprint = key_fingerprint(certificate.get());
+  info.public_key_fingerprint = fingerprint_of(X509_get_X509_PUBKEY(certificate.get()));
   return info;
+}
+
+base::Result<std::vector<std::string>> split_certificates(std::string_view certificates_pem) {
+  if (certificates_pem.size() > kBundleBytesMax) return base::invalid_argument("too many bytes");
+  std::vector<std::string> list;
+  Bio bio = read_bio(certificates_pem);
+  ERR_clear_error();
+  for (;;) {
+    Certificate certificate(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
+    if (!certificate) break;
+    if (list.size() >= kBundleCertificatesMax)
+      return base::invalid_argument("too many certificates");
+    SKIFF_ASSIGN_OR_RETURN(auto text, write_certificate(certificate.get()));
+    list.push_back(std::move(text));
+  }
+  const bool at_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+  if (list.empty() || !at_end)
+    return openssl_status(base::Code::invalid_argument, "not certificates in PEM form");
+  ERR_clear_error();
+  return list;
+}
+
+base::Result<std::string> key_fingerprint(std::string_view private_key_pem) {
+  SKIFF_ASSIGN_OR_RETURN(Key key, read_private_key(private_key_pem));
+  unsigned char* der = nullptr;
+  int size = i2d_PUBKEY(key.get(), &der);
+  if (size <= 0) return openssl_status(base::Code::internal, "read a public key");
+  std::string text = digest_hex(der, static_cast<std::size_t>(size));
+  OPENSSL_free(der);
+  return text;
 }
 
 base::Result<bool> certificate_matches_key(std::string_view certificate_pem,

@@ -7,6 +7,8 @@ namespace skiff::pki {
 
 inline constexpr std::size_t kPemBytesMax = 256u << 10;
 inline constexpr std::size_t kTokenBytesMax = 16u << 10;
+inline constexpr std::size_t kBundleBytesMax = 128u << 10;
+inline constexpr std::size_t kBundleCertificatesMax = 32;
 // Names in one certificate or signing request.
 inline constexpr int kAlternativeNamesMax = 256;
 inline constexpr int kSerialNumberBits = 127;

@@ -40,12 +40,14 @@ struct Options {
   client::NodeChannel* node_channel = nullptr;
   std::string local_node_name;  // empty: node_channel is asked for every node that is not connected
 
-  pki::ClusterTrust* trust = nullptr;  // null: nothing is signed
+  pki::ClusterTrust* trust = nullptr;     // null: nothing is signed, nobody joins
+  std::vector<std::string> server_names;  // of this server's certificate: no node may have one
 
   std::string service_account_key_pem;                      // ECDSA P-256 private key
   std::vector<std::string> service_account_older_keys_pem;  // public; their tokens are still good
   std::string service_account_issuer = "https://kubernetes.default.svc.cluster.local";
 
+  std::string cluster_cidr = "10.42.0.0/16";  // told to nodes that join
   std::string service_cidr = "10.43.0.0/16";
   std::uint16_t node_port_first = 30000, node_port_last = 32767;
   std::string cluster_dns = "10.43.0.10";

@@ -118,7 +118,8 @@ class Authorizer {
   virtual Decision authorize(const Attributes& attributes) const = 0;
 };
 
-// system:masters, then the health paths, then nodes, then `rbac`. Both outlive the authorizer.
+// system:masters, then the paths for everybody, then nodes, then `rbac`. Both outlive the
+// authorizer.
 std::unique_ptr<Authorizer> make_authorizer(const PodSource& pods, const Authorizer& rbac);
 
 // upstream's sentence: `User "x" cannot list resource "pods" in API group "" in the namespace "n"`.

@@ -45,6 +45,7 @@ struct Peer {
   std::string certificate_common_name;
   std::vector<std::string> certificate_organizations;
   std::string certificate_fingerprint;  // sha256, lower-case hex
+  std::string certificate_key_sha256;   // of its public key, lower-case hex
 };
 
 struct Request {

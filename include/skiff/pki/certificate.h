@@ -38,6 +38,11 @@ struct CertificateInfo {
 };
 // Reads the first certificate of a PEM text. Errors: invalid_argument.
 base::Result<CertificateInfo> inspect_certificate(std::string_view certificate_pem);
+// The certificates of a PEM text, each as a text of its own. Errors: invalid_argument when there is
+// none, one is damaged, or there are more than 32.
+base::Result<std::vector<std::string>> split_certificates(std::string_view certificates_pem);
+// CertificateInfo::public_key_fingerprint of the public half of a private key.
+base::Result<std::string> key_fingerprint(std::string_view private_key_pem);
 // Whether the certificate holds the public half of the key.
 base::Result<bool> certificate_matches_key(std::string_view certificate_pem,
                                            std::string_view private_key_pem);

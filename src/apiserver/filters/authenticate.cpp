@@ -1,4 +1,5 @@
 #include "apiserver/filters/filters.h"
+#include "apiserver/join/node_names.h"
 
 namespace skiff::apiserver {
 
@@ -12,6 +13,12 @@ api::Outcome<> filter_authenticate(RequestContext& context) {
   credentials.websocket_protocols = request.headers.get("Sec-WebSocket-Protocol");
   auto found = context.services.authenticator->authenticate(credentials);
   if (!found.is_ok()) return api::unauthorized_error();
+  // A certificate outlives its key's right to the name: another board may have taken its place.
+  const auto node = auth::node_name_of(found->user);
+  const auto& key = request.peer.certificate_key_sha256;
+  if (!node.empty() && !key.empty() && !may_be_node(context.services, node, key)) {
+    return api::unauthorized_error();
+  }
   context.user = std::move(found->user);
   for (auto& warning : found->warnings) context.warnings.push_back(std::move(warning));
   // Nothing further down needs the secret.

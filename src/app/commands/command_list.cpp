@@ -15,18 +15,61 @@ constexpr std::string_view kResetSettings[] = {"data-dir",   "runtime-dir",  "cg
                                                "runtime",    "cluster-cidr", "service-cidr",
                                                "cluster-dns"};
 
+constexpr CommandOption kTtl{
+    "ttl", "TIME", "how long the token may be used, as 90m, 24h or 7d; 0: for ever", false};
+constexpr CommandOption kUses{"uses", "NUMBER", "how many boards may join with it", false};
+constexpr CommandOption kDescription{"description", "TEXT", "what the token is for", false};
+constexpr CommandOption kForNode{"node-name", "NAME", "the one name that it may be used for",
+                                 false};
+constexpr CommandOption kPrintJoin{"print-join-command", "",
+                                   "print the command that a board is to run", true};
+constexpr CommandOption kTokenCreateOptions[] = {kTtl, kUses, kDescription, kForNode, kPrintJoin};
+constexpr CommandOption kTokenGenerateOptions[] = {kTtl, kUses, kDescription, kForNode};
+constexpr CommandOption kTokenRotateOptions[] = {kTtl, kUses};
+
 constexpr Command kCommands[] = {
     {"run", "", "start this node and serve until SIGTERM", {}, true, false, run_node},
     {"image import", "FILE...", "import image archives or OCI folders", kLocalSettings, false, true,
      run_image_import},
-    {"image list", "", "list the images of this node", kLocalSettings, false, false,
-     run_image_list},
+    {"image list",
+     "",
+     "list the images of this node",
+     kLocalSettings,
+     false,
+     false,
+     run_image_list,
+     {},
+     true},
     {"certs rotate-service-account", "",
      "sign tokens of service accounts with a new key; those of the keys before go on",
      kLocalSettings, false, false, run_rotate_service_account},
+    {"token create", "", "make a token that boards join with", kLocalSettings, false, false,
+     run_token_create, kTokenCreateOptions},
+    {"token generate", "", "make the key of a cluster to be, and a token for it", kLocalSettings,
+     false, false, run_token_generate, kTokenGenerateOptions},
+    {"token list",
+     "",
+     "list the tokens of this cluster",
+     kLocalSettings,
+     false,
+     false,
+     run_token_list,
+     {},
+     true},
+    {"token rotate", "ID", "give a token another secret", kLocalSettings, false, true,
+     run_token_rotate, kTokenRotateOptions},
+    {"token delete", "ID...", "delete tokens", kLocalSettings, false, true, run_token_delete},
     {"reset", "", "end every pod of this stopped node and take its links and rules away",
      kResetSettings, false, false, run_reset},
-    {"check", "", "tell what this host has and lacks", kCheckSettings, false, false, run_check},
+    {"check",
+     "",
+     "tell what this host has and lacks",
+     kCheckSettings,
+     false,
+     false,
+     run_check,
+     {},
+     true},
     {"completion",
      "SHELL",
      "print completion for bash, zsh or fish",
@@ -34,7 +77,7 @@ constexpr Command kCommands[] = {
      false,
      true,
      run_completion},
-    {"version", "", "print the version", {}, false, false, run_version},
+    {"version", "", "print the version", {}, false, false, run_version, {}, true},
 };
 
 }  // namespace

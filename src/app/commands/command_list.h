@@ -3,6 +3,7 @@
 
 #include <skiff/app/config.h>
 
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -12,10 +13,17 @@ namespace skiff::app {
 
 // What the command line gave to a command.
 struct Invocation {
-  Settings flags;                      // settings given as flags
-  std::string config_file;             // empty: the default one
-  std::vector<std::string> arguments;  // positional
-  bool json = false;                   // -o json
+  Settings flags;                                           // settings given as flags
+  std::string config_file;                                  // empty: the default one
+  std::vector<std::string> arguments;                       // positional
+  std::map<std::string, std::string, std::less<>> options;  // of the command itself
+  bool json = false;                                        // -o json
+};
+
+// A flag that is no setting of a node.
+struct CommandOption {
+  std::string_view name, placeholder, help;
+  bool is_switch = false;
 };
 
 struct Command {
@@ -26,6 +34,8 @@ struct Command {
   bool all_settings = false;
   bool arguments_required = false;
   int (*run)(const Invocation& invocation) = nullptr;
+  std::span<const CommandOption> options;
+  bool has_output = false;  // takes -o text|json
 };
 std::span<const Command> command_list();
 
@@ -37,6 +47,11 @@ int run_completion(const Invocation& invocation);
 int run_image_import(const Invocation& invocation);
 int run_image_list(const Invocation& invocation);
 int run_rotate_service_account(const Invocation& invocation);
+int run_token_create(const Invocation& invocation);
+int run_token_generate(const Invocation& invocation);
+int run_token_list(const Invocation& invocation);
+int run_token_rotate(const Invocation& invocation);
+int run_token_delete(const Invocation& invocation);
 
 // The configuration of an invocation: files, environment, flags.
 base::Result<Config> config_of(const Invocation& invocation);

@@ -35,6 +35,7 @@ std::vector<std::string> flags_of(const Command& command) {
     if (takes) flags.push_back(base::concat("--", setting.name));
   }
   if (!flags.empty()) flags.push_back("--config");
+  for (const auto& option : command.options) flags.push_back(base::concat("--", option.name));
   return flags;
 }
 

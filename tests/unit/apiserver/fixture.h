@@ -42,7 +42,7 @@ class CollectingWriter final : public http::BodyWriter {
 
 class ApiFixture {
  public:
-  explicit ApiFixture(client::NodeChannel* nodes = nullptr) {
+  explicit ApiFixture(client::NodeChannel* nodes = nullptr, pki::ClusterTrust* trust = nullptr) {
     random_ = base::seeded_random(7);
     store_ = store::make_memory_store(loop);
     auto hub = watch::make_hub(*store_, {}, nullptr);
@@ -55,6 +55,8 @@ class ApiFixture {
     options.store = store_.get();
     options.hub = hub_.get();
     options.node_channel = nodes;
+    options.trust = trust;
+    options.server_names = {"master1"};
     auto key = pki::make_private_key();
     SKIFF_ASSERT(key.is_ok());
     options.service_account_key_pem = *key;

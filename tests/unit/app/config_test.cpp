@@ -78,6 +78,7 @@ TEST_CASE("wrong servers, labels and taints are refused with what to write") {
   CHECK(worker("server", "https://m:99999").find("has no port of 1-65535") != std::string::npos);
   CHECK(worker("server", "https://[::1").find("has no ']'") != std::string::npos);
   CHECK(worker("token", "a b") == "token: is not a token of 'skiff token create'");
+  CHECK(worker("token-file", "/nowhere/token").find("/nowhere/token") != std::string::npos);
   CHECK(worker("node-label", "-x=1").find("\"-x=1\"") != std::string::npos);
   for (const char* label : {"node-restriction.kubernetes.io/a=b", "node-role.kubernetes.io/x="})
     CHECK(worker("node-label", label).find("is not for nodes to say") != std::string::npos);

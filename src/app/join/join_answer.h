@@ -1,0 +1,37 @@
+// What masters answer to a board that joins. Pure; any bytes give an answer.
+#pragma once
+
+#include "app/join.h"
+
+#include <optional>
+#include <vector>
+
+namespace skiff::app {
+
+// Of GET /skiff/v1/ca, from nobody knows whom.
+struct OfferedAuthorities {
+  std::vector<std::string> certificates_pem;
+  std::optional<base::WallTime> time;
+};
+base::Result<OfferedAuthorities> parse_offered_authorities(std::string_view body);
+
+// The certificates among those offered whose public key is one of `key_sha256`, as one PEM text;
+// empty when there is none.
+std::string pick_authorities(const OfferedAuthorities& offered,
+                             const std::vector<std::string>& key_sha256);
+// The fingerprints of the public keys of certificates in PEM form.
+std::vector<std::string> key_fingerprints(std::string_view certificates_pem);
+
+// When certificates are judged: a clock that stands before the authority was made is not set, and
+// what the master says is nearer.
+base::WallTime judging_time(const std::string& authorities_pem, base::WallTime now,
+                            std::optional<base::WallTime> offered);
+
+// Of POST /skiff/v1/join, from a master that is verified. The certificates must be for `key_pem`
+// and the name.
+base::Result<JoinedNode> parse_join_answer(std::string_view body, const std::string& node_name,
+                                           const std::string& key_pem);
+// The sentence and code of an answer that is no success.
+base::Status refusal_of(int http_status, std::string_view body);
+
+}  // namespace skiff::app

@@ -1,0 +1,220 @@
+// A cluster that boards can join over real sockets, and strangers who stand in between.
+#pragma once
+
+#include <skiff/apiserver/apiserver.h>
+#include <skiff/auth/join_token.h>
+#include <skiff/http/server.h>
+#include <skiff/loop/work_pool.h>
+#include <skiff/pki/authority.h>
+#include <skiff/pki/token.h>
+#include <skiff/sys/files.h>
+
+#include "app/join/host_identity.h"
+
+#include <catch2/catch.hpp>
+
+#include <functional>
+#include <future>
+#include <mutex>
+#include <thread>
+
+namespace skiff::app_test {
+
+inline bool board_has_serial() { return !app::read_host_identity().board_serial.empty(); }
+
+// A server on a thread of its own.
+class ServerThread {
+ public:
+  ServerThread() {
+    auto loop = loop::make_loop("io");
+    REQUIRE(loop);
+    loop_ = std::move(*loop);
+    auto pool = loop::make_work_pool({.name = "workers", .threads_max = 2, .keep_threads = true});
+    REQUIRE(pool);
+    workers_ = std::move(*pool);
+  }
+  ~ServerThread() { stop(); }
+  void start(http::Handler& handler, const pki::KeyAndCertificate& identity) {
+    http::TlsServerOptions tls;
+    tls.certificate_pem = identity.certificate_pem;
+    tls.key_pem = identity.key_pem;
+    auto context = http::make_tls_server_context(tls);
+    REQUIRE(context);
+    http::ServerOptions options;
+    options.addresses = {"127.0.0.1"};
+    auto server = http::make_server(*loop_, *workers_, handler, *context, options);
+    REQUIRE(server);
+    server_ = std::move(*server);
+    port_ = server_->port();
+    thread_ = std::thread([this] { loop_->run(); });
+  }
+  void stop() {
+    if (!thread_.joinable()) return;
+    base::spawn_detached(*loop_, end(server_.get(), loop_.get()));
+    thread_.join();
+    server_.reset();
+    workers_.reset();
+  }
+  loop::Loop& loop() { return *loop_; }
+  loop::WorkPool& workers() { return *workers_; }
+  std::uint16_t port() const { return port_; }
+
+ private:
+  static base::Task<void> end(http::Server* server, loop::Loop* loop) {
+    auto stopping = server->stop(std::chrono::seconds(2));
+    co_await std::move(stopping);
+    loop->stop();
+  }
+  std::unique_ptr<loop::Loop> loop_;
+  std::unique_ptr<loop::WorkPool> workers_;
+  std::unique_ptr<http::Server> server_;
+  std::thread thread_;
+  std::uint16_t port_ = 0;
+};
+
+struct TestAuthority {
+  TestAuthority() {
+    auto made = pki::make_authority("skiff-ca", loop::real_clock().now(), std::chrono::hours(48));
+    REQUIRE(made);
+    pair = *made;
+    auto opened = pki::open_authority(pair);
+    REQUIRE(opened);
+    authority = std::move(*opened);
+  }
+  pki::KeyAndCertificate server_identity() const {
+    pki::CertificateRequest request;
+    request.identity.subject.common_name = "kube-apiserver";
+    request.identity.dns_names = {"kubernetes"};
+    request.for_server = true;
+    request.now = loop::real_clock().now();
+    request.life = std::chrono::hours(24);
+    auto made = authority->issue(request);
+    REQUIRE(made);
+    return *made;
+  }
+  pki::KeyAndCertificate pair;
+  std::shared_ptr<const pki::Authority> authority;
+};
+
+// An API server over a store in memory.
+class Cluster {
+ public:
+  Cluster() : trust_(ca_.authority, ca_.pair.certificate_pem) {
+    store_ = store::make_memory_store(thread_.loop());
+    auto hub = watch::make_hub(*store_, {}, nullptr);
+    REQUIRE(hub);
+    hub_ = std::move(*hub);
+    apiserver::Options options;
+    options.workers = &thread_.workers();
+    options.timers = &thread_.loop();
+    options.random = &base::secure_random();
+    options.store = store_.get();
+    options.hub = hub_.get();
+    auto key = pki::make_private_key();
+    REQUIRE(key);
+    options.service_account_key_pem = *key;
+    options.advertise_address = "192.0.2.1";
+    options.trust = &trust_;
+    auto made = apiserver::make_apiserver(std::move(options));
+    REQUIRE(made);
+    api_ = std::move(*made);
+    client_ = api_->loopback_client(auth::admin_user());
+    thread_.start(api_->handler(), ca_.server_identity());
+    run([](Cluster* self) { return self->api_->ensure_bootstrap_objects(); });
+  }
+  ~Cluster() { stop(); }
+  void stop() { thread_.stop(); }
+  std::uint16_t port() const { return thread_.port(); }
+  const std::string& ca_pem() const { return ca_.pair.certificate_pem; }
+
+  std::string make_token(std::string node_name = {}) {
+    auto info = pki::inspect_certificate(ca_pem());
+    REQUIRE(info);
+    auto token = auth::make_join_token(info->public_key_fingerprint);
+    record_ = {};
+    record_.id = token.id;
+    record_.secret_sha256 = pki::sha256_hex(token.secret);
+    record_.node_name = std::move(node_name);
+    run([](Cluster* self) { return self->create_token(); });
+    return auth::format_join_token(token);
+  }
+
+ private:
+  using Work = base::Task<base::Status> (*)(Cluster*);
+  void run(Work work) {
+    std::promise<base::Status> done;
+    base::spawn_detached(thread_.loop(), tell(this, work, &done));
+    auto status = done.get_future().get();
+    INFO(status.to_string());
+    REQUIRE(status.is_ok());
+  }
+  static base::Task<void> tell(Cluster* self, Work work, std::promise<base::Status>* done) {
+    auto task = work(self);
+    done->set_value(co_await std::move(task));
+  }
+  base::Task<base::Status> create_token() {
+    auto creating = client_->create(client::resources::secrets, "kube-system",
+                                    auth::join_token_secret(record_));
+    auto created = co_await std::move(creating);
+    co_return created.status();
+  }
+
+  TestAuthority ca_;
+  pki::ClusterTrust trust_;
+  ServerThread thread_;
+  std::unique_ptr<store::Store> store_;
+  std::unique_ptr<watch::Hub> hub_;
+  std::unique_ptr<apiserver::ApiServer> api_;
+  std::unique_ptr<client::Client> client_;
+  auth::JoinTokenRecord record_;
+};
+
+// Listens with a certificate of its own authority and writes down what it hears.
+class Stranger final : public http::Handler {
+ public:
+  enum class Offers : unsigned char { own_authority, true_authority };
+  Stranger(Offers offers, const std::string& true_ca_pem)
+      : offered_(offers == Offers::own_authority ? ca_.pair.certificate_pem : true_ca_pem) {
+    thread_.start(*this, ca_.server_identity());
+  }
+  ~Stranger() override { thread_.stop(); }
+  std::uint16_t port() const { return thread_.port(); }
+  std::vector<std::string> paths() {
+    std::lock_guard lock(mutex_);
+    return paths_;
+  }
+  std::size_t bytes_of_bodies() {
+    std::lock_guard lock(mutex_);
+    return bytes_;
+  }
+  void on_second_request(std::function<void()> then) { then_ = std::move(then); }
+
+  base::Task<http::Response> handle(http::Request request) override {
+    std::size_t count = 0;
+    {
+      std::lock_guard lock(mutex_);
+      paths_.emplace_back(request.path());
+      bytes_ += request.body.size();
+      count = paths_.size();
+    }
+    if (count == 2 && then_) then_();
+    http::Response response;
+    response.body.emplace_back(
+        codec::write_json(codec::Json::object({{"certificateAuthorities", offered_}})));
+    co_return response;
+  }
+  std::optional<http::Response> handle_inline(const http::Request&) override {
+    return std::nullopt;
+  }
+
+ private:
+  TestAuthority ca_;
+  const std::string offered_;
+  std::mutex mutex_;
+  std::vector<std::string> paths_;
+  std::size_t bytes_ = 0;
+  std::function<void()> then_;
+  ServerThread thread_;
+};
+
+}  // namespace skiff::app_test

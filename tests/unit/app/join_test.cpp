@@ -1,0 +1,214 @@
+// Joining from the worker's side, against real masters on loopback, and against strangers.
+#include "app/join.h"
+#include "app/join/join_answer.h"
+#include "app/join/joined_files.h"
+#include "app/join/plan_node_name.h"
+#include "unit/app/join_cluster.h"
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+
+#include <sys/stat.h>
+
+using namespace skiff;
+using namespace skiff::app;
+using namespace skiff::app_test;
+
+namespace {
+
+// A board: a data folder and a configuration.
+struct Board {
+  explicit Board(std::string name) {
+    config.data_dir = std::filesystem::temp_directory_path() / ("skiff-join-test-" + name);
+    std::filesystem::remove_all(config.data_dir);
+    config.node_name = std::move(name);
+  }
+  ~Board() { std::filesystem::remove_all(config.data_dir); }
+  std::string file(const std::string& name) const {
+    std::ifstream in(config.data_dir + "/" + name);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+  base::Result<JoinedNode> join(const base::CancelToken& cancel = {}) {
+    auto loop = loop::make_loop("board");
+    REQUIRE(loop);
+    std::optional<base::Result<JoinedNode>> result;
+    base::spawn_detached(**loop, run(this, loop->get(), cancel, &result));
+    (*loop)->run();
+    REQUIRE(result);
+    return std::move(*result);
+  }
+  static base::Task<void> run(Board* board, loop::Loop* loop, base::CancelToken cancel,
+                              std::optional<base::Result<JoinedNode>>* result) {
+    auto joining = ensure_joined(board->config, *loop, base::secure_random(), cancel);
+    result->emplace(co_await std::move(joining));
+    loop->stop();
+  }
+  Config config;
+};
+
+}  // namespace
+
+TEST_CASE("a board joins once, and is the node from then on") {
+  Cluster cluster;
+  Board board("n1");
+  board.config.servers = {{"127.0.0.1", cluster.port()}};
+  board.config.token = cluster.make_token();
+  auto joined = board.join();
+  INFO(joined.status().to_string());
+  REQUIRE(joined);
+  CHECK(joined->name == "n1");
+  CHECK(joined->cluster.cluster_dns == "10.43.0.10");
+  CHECK(*pki::certificate_matches_key(joined->certificate_pem, joined->key_pem));
+  CHECK(board.file("pki/node.key") == joined->key_pem);
+  CHECK(board.file("pki/node-ca.crt") == cluster.ca_pem());
+  struct stat info {};
+  REQUIRE(stat((board.config.data_dir + "/pki/node.key").c_str(), &info) == 0);
+  CHECK((info.st_mode & 0777) == 0600);
+
+  // From disk, without a master and without a token; the name is kept.
+  cluster.stop();
+  board.config.token.clear();
+  board.config.node_name.clear();
+  auto again = board.join();
+  REQUIRE(again);
+  CHECK(again->name == "n1");
+  CHECK(again->certificate_pem == joined->certificate_pem);
+}
+
+TEST_CASE("a board whose certificates are lost comes back by its key") {
+  Cluster cluster;
+  Board board("n1");
+  board.config.servers = {{"127.0.0.1", cluster.port()}};
+  board.config.token = cluster.make_token();
+  REQUIRE(board.join());
+  const auto key = board.file("pki/node.key");
+  std::filesystem::remove(board.config.data_dir + "/pki/node.crt");
+  board.config.token.clear();
+  auto back = board.join();
+  INFO(back.status().to_string());
+  REQUIRE(back);
+  CHECK(board.file("pki/node.key") == key);
+  CHECK(board.file("pki/node.crt") == back->certificate_pem);
+}
+
+TEST_CASE("a stranger with another CA gets nothing") {
+  Cluster cluster;
+  Stranger stranger(Stranger::Offers::own_authority, cluster.ca_pem());
+  Board board("n1");
+  board.config.servers = {{"127.0.0.1", stranger.port()}};
+  board.config.token = cluster.make_token();
+  auto refused = board.join();
+  CHECK(refused.code() == base::Code::unauthenticated);
+  CHECK(refused.status().message().find("is not the one in the token") != std::string_view::npos);
+  CHECK(stranger.paths() == std::vector<std::string>{"/skiff/v1/ca"});
+  CHECK(stranger.bytes_of_bodies() == 0);
+  CHECK_FALSE(std::filesystem::exists(board.config.data_dir + "/node/cluster.json"));
+}
+
+TEST_CASE("a stranger who shows the cluster's CA cannot answer for it") {
+  Cluster cluster;
+  Stranger stranger(Stranger::Offers::true_authority, cluster.ca_pem());
+  Board board("n1");
+  board.config.servers = {{"127.0.0.1", stranger.port()}};
+  board.config.token = cluster.make_token();
+  base::CancelSource enough;
+  stranger.on_second_request([enough] { enough.cancel(); });
+  CHECK(board.join(enough.token()).code() == base::Code::cancelled);
+  for (const auto& path : stranger.paths()) CHECK(path == "/skiff/v1/ca");
+  CHECK(stranger.bytes_of_bodies() == 0);
+}
+
+TEST_CASE("the next master is asked when one is a stranger or away") {
+  Cluster cluster;
+  Stranger stranger(Stranger::Offers::own_authority, cluster.ca_pem());
+  Board board("n1");
+  board.config.servers = {
+      {"127.0.0.1", 1}, {"127.0.0.1", stranger.port()}, {"127.0.0.1", cluster.port()}};
+  board.config.token = cluster.make_token();
+  CHECK(board.join());
+}
+
+TEST_CASE("what the master refuses is final") {
+  Cluster cluster;
+  Board board("n1"), same_name("n1x");
+  board.config.servers = same_name.config.servers = {{"127.0.0.1", cluster.port()}};
+  board.config.token = cluster.make_token();
+  REQUIRE(board.join());
+  same_name.config.node_name = "n1";
+  same_name.config.token = cluster.make_token();
+  auto taken = same_name.join();
+  CHECK(taken.code() == base::Code::already_exists);
+  CHECK(taken.status().message().find("--replace") != std::string_view::npos);
+  same_name.config.token.back() = same_name.config.token.back() == '0' ? '1' : '0';
+  CHECK(same_name.join().code() == base::Code::permission_denied);
+  same_name.config.token = cluster.make_token("n1");
+  same_name.config.replace = true;
+  CHECK(same_name.join());
+}
+
+TEST_CASE("without a token, or with half of one, nobody is asked") {
+  Board board("n1");
+  board.config.servers = {{"127.0.0.1", 1}};
+  CHECK(board.join().code() == base::Code::invalid_argument);
+  board.config.token = "abcdef1234:0123456789abcdef";
+  CHECK(board.join().code() == base::Code::invalid_argument);
+}
+
+TEST_CASE("a key that was copied to another board is not used there") {
+  Board board("n1");
+  REQUIRE(sys::make_folders(board.config.data_dir + "/node"));
+  REQUIRE(make_node_key(board.config.data_dir));
+  std::ofstream(board.config.data_dir + "/node/cluster.json")
+      << R"({"nodeName":"n1","board":"of another board"})";
+  board.config.servers = {{"127.0.0.1", 1}};
+  // Only where the hardware has a serial can it be told.
+  const bool can_tell = board_has_serial();
+  const auto key = board.file("pki/node.key");
+  board.join();
+  CHECK((board.file("pki/node.key") != key) == can_tell);
+}
+
+TEST_CASE("names of nodes") {
+  const std::string serial = "10000000abcdef01", other = "10000000abcdef02";
+  CHECK(*plan_node_name({"Pump-House.example", serial, "m"}) == "pump-house.example");
+  CHECK(*plan_node_name({"my_board", "", ""}) == "my-board");
+  // The names that images come with are on every board.
+  auto one = *plan_node_name({"raspberrypi", serial, "m"});
+  auto two = *plan_node_name({"raspberrypi", other, "m"});
+  CHECK(one.starts_with("raspberrypi-"));
+  CHECK(one != two);
+  CHECK(one == *plan_node_name({"raspberrypi", serial, "another installation"}));
+  CHECK(*plan_node_name({"debian", "", "m1"}) != *plan_node_name({"debian", "", "m2"}));
+  CHECK(*plan_node_name({"localhost.localdomain", serial, ""}) ==
+        "node-" + one.substr(one.find('-') + 1));
+  CHECK(plan_node_name({"", serial, ""})->starts_with("node-"));
+  CHECK(plan_node_name({"localhost", "", ""}).code() == base::Code::invalid_argument);
+  CHECK(plan_node_name({std::string(200, 'a'), "", ""})->size() == 63);
+  CHECK(board_fingerprint({"h", "", "m"}).empty());
+  CHECK(board_fingerprint({"h", serial, "m"}) != board_fingerprint({"h", other, "m"}));
+}
+
+TEST_CASE("a clock that is not set takes the master's time for certificates only") {
+  const auto made = base::WallTime::from_unix_seconds(1'800'000'000);
+  auto pair = pki::make_authority("ca", made, std::chrono::hours(24));
+  REQUIRE(pair);
+  const auto in_1970 = base::WallTime::from_unix_seconds(100);
+  const auto later = made + base::Duration(std::chrono::hours(2));
+  CHECK(judging_time(pair->certificate_pem, in_1970, later) == later);
+  CHECK(judging_time(pair->certificate_pem, in_1970, {}) > in_1970);
+  CHECK(judging_time(pair->certificate_pem, in_1970, base::WallTime()) > in_1970);
+  CHECK(judging_time(pair->certificate_pem, later, in_1970) == later);
+}
+
+TEST_CASE("answers of masters that are none") {
+  auto key = pki::make_private_key();
+  REQUIRE(key);
+  for (auto text : {"", "{", "[]", "{}", R"({"nodeName":"n1"})",
+                    R"({"nodeName":"n1","certificate":7,"certificateAuthorities":{}})"}) {
+    CHECK_FALSE(parse_join_answer(text, "n1", *key));
+    CHECK_FALSE(parse_offered_authorities(text));
+  }
+  CHECK(refusal_of(502, "<html>").code() == base::Code::unavailable);
+  CHECK(refusal_of(403, "{}").code() == base::Code::permission_denied);
+}
