@@ -25,6 +25,7 @@ struct Parsed {
 
 // Of commands of two words.
 std::string_view group_help(std::string_view word) {
+  if (word == "certs") return "certificates of this node, and the cluster's CA";
   return word == "token" ? "tokens that boards join the cluster with" : "images of this node";
 }
 

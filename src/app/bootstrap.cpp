@@ -7,6 +7,8 @@
 #include <skiff/sys/files.h>
 
 #include "app/addresses.h"
+#include "app/authority_files.h"
+#include "app/key_files.h"
 #include "app/limits.h"
 #include "app/service_account_keys.h"
 
@@ -18,27 +20,6 @@
 namespace skiff::app {
 
 namespace {
-
-constexpr unsigned kKeyMode = 0600, kCertificateMode = 0644, kFolderMode = 0700;
-
-base::Result<std::string> read_or_empty(const std::string& path) {
-  auto text = sys::read_file(path, kKeyFileBytesMax);
-  if (text.code() == base::Code::not_found) return std::string();
-  return text;
-}
-
-base::Result<pki::KeyAndCertificate> read_pair(const std::string& stem) {
-  pki::KeyAndCertificate pair;
-  SKIFF_ASSIGN_OR_RETURN(pair.key_pem, read_or_empty(stem + ".key"));
-  SKIFF_ASSIGN_OR_RETURN(pair.certificate_pem, read_or_empty(stem + ".crt"));
-  return pair;
-}
-
-// The key first: a certificate without its key would be made again, a key alone is harmless.
-base::Status write_pair(const std::string& stem, const pki::KeyAndCertificate& pair) {
-  SKIFF_RETURN_IF_ERROR(sys::write_file_atomic(stem + ".key", pair.key_pem, kKeyMode));
-  return sys::write_file_atomic(stem + ".crt", pair.certificate_pem, kCertificateMode);
-}
 
 bool has_all(const std::vector<std::string>& have, const std::vector<std::string>& want) {
   return std::all_of(want.begin(), want.end(), [&](const std::string& name) {
@@ -61,19 +42,6 @@ std::string why_renew(const pki::KeyAndCertificate& pair, const std::string& ca_
   if (!pki::verify_certificate(pair.certificate_pem, ca_pem, std::max(now, info->not_before)))
     return "another authority signed it";
   return {};
-}
-
-base::Result<pki::KeyAndCertificate> ensure_authority(const std::string& stem, base::WallTime now) {
-  SKIFF_ASSIGN_OR_RETURN(pki::KeyAndCertificate pair, read_pair(stem));
-  if (pair.key_pem.empty() != pair.certificate_pem.empty())
-    return base::Status(base::Code::data_loss,
-                        base::concat("only one of ", stem, ".key and ", stem,
-                                     ".crt is there; restore the other from a backup, or delete "
-                                     "both to begin a new cluster"));
-  if (!pair.key_pem.empty()) return pair;
-  SKIFF_ASSIGN_OR_RETURN(pair, pki::make_authority("skiff-ca", now, kAuthorityLife));
-  SKIFF_RETURN_IF_ERROR(write_pair(stem, pair));
-  return pair;
 }
 
 base::Result<pki::KeyAndCertificate> ensure_certificate(const std::string& stem,
@@ -161,15 +129,17 @@ pki::Identity server_identity(const Config& config, const NodeIdentity& identity
 base::Result<pki::KeyAndCertificate> ensure_cluster_authority(const Config& config,
                                                               base::WallTime now) {
   const std::string folder = config.data_dir + "/pki";
-  SKIFF_RETURN_IF_ERROR(sys::make_folders(folder, kFolderMode));
-  return ensure_authority(folder + "/ca", now);
+  SKIFF_RETURN_IF_ERROR(sys::make_folders(folder, kKeyFolderMode));
+  SKIFF_ASSIGN_OR_RETURN(AuthorityFiles files, ensure_authority(folder, now));
+  return files.pair;
 }
 
 base::Result<ClusterKeys> ensure_cluster_keys(const Config& config, const NodeIdentity& identity,
                                               base::WallTime now) {
   std::string folder = config.data_dir + "/pki";
-  SKIFF_ASSIGN_OR_RETURN(auto authority_pair, ensure_cluster_authority(config, now));
-  SKIFF_ASSIGN_OR_RETURN(auto authority, pki::open_authority(authority_pair));
+  SKIFF_RETURN_IF_ERROR(sys::make_folders(folder, kKeyFolderMode));
+  SKIFF_ASSIGN_OR_RETURN(AuthorityFiles files, ensure_authority(folder, now));
+  SKIFF_ASSIGN_OR_RETURN(auto authority, open_authority(files));
   ClusterKeys keys;
   keys.server_names = server_identity(config, identity);
   SKIFF_ASSIGN_OR_RETURN(keys.server, ensure_certificate(folder + "/server", *authority,
@@ -178,8 +148,7 @@ base::Result<ClusterKeys> ensure_cluster_keys(const Config& config, const NodeId
   admin.subject = {"system:admin", {"system:masters"}};
   SKIFF_ASSIGN_OR_RETURN(keys.admin,
                          ensure_certificate(folder + "/admin", *authority, admin, false, now));
-  keys.trust =
-      std::make_shared<pki::ClusterTrust>(std::move(authority), authority_pair.certificate_pem);
+  keys.trust = std::make_shared<pki::ClusterTrust>(std::move(authority), files.bundle_pem());
   SKIFF_ASSIGN_OR_RETURN(keys.service_account_key_pem, ensure_key(folder + "/service-account.key"));
   SKIFF_ASSIGN_OR_RETURN(keys.service_account_older_keys_pem,
                          read_older_service_account_keys(folder));

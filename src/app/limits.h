@@ -46,5 +46,9 @@ inline constexpr std::chrono::seconds kRulesBeforeStopMax{2};
 inline constexpr std::chrono::hours kAuthorityLife{24 * 3650};
 inline constexpr std::chrono::hours kCertificateLife{24 * 365};
 static_assert(kCertificateLife < kAuthorityLife);
+// How often a running master looks whether one is due.
+inline constexpr std::chrono::hours kCertificateCheckInterval{1};
+// How far the time floor on disk may be behind.
+inline constexpr std::chrono::hours kTimeFloorInterval{24};
 
 }  // namespace skiff::app

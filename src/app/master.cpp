@@ -65,6 +65,7 @@ base::Result<std::unique_ptr<Master>> Master::open(const Config& config,
   tls.certificate_pem = keys.server.certificate_pem;
   tls.key_pem = keys.server.key_pem;
   tls.client_ca_pem = keys.trust->bundle_pem();
+  tls.now = [] { return loop::real_clock().now(); };
   SKIFF_ASSIGN_OR_RETURN(master->tls_, http::make_tls_server_context(tls));
   http::ServerOptions server;
   server.addresses = {config.bind_address.empty() ? "0.0.0.0" : config.bind_address};

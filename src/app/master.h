@@ -23,6 +23,7 @@ class Master {
                                                     client::NodeChannel* node_channel);
   ~Master();
 
+  const std::shared_ptr<http::TlsContext>& tls() const { return tls_; }
   apiserver::ApiServer& api() { return *api_; }
   // Makes what every cluster has and begins to listen. On the io loop.
   base::Task<base::Status> start();

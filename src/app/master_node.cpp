@@ -2,6 +2,7 @@
 #include <skiff/base/version.h>
 
 #include "app/bootstrap.h"
+#include "app/certificate_keeper.h"
 #include "app/control.h"
 #include "app/join/prepared_tokens.h"
 #include "app/late_node_channel.h"
@@ -25,6 +26,9 @@ class MasterNode final : public NodeParts {
     client::NodeChannel* channel = config_.worker ? &channel_ : nullptr;
     SKIFF_ASSIGN_OR_RETURN(master_, Master::open(config_, identity_, keys_, threads_, channel));
     SKIFF_ASSIGN_OR_RETURN(control_, Control::open(config_, keys_, threads_, master_->api()));
+    keeper_ = std::make_unique<CertificateKeeper>(config_, identity_, keys_, *threads_.io,
+                                                  *threads_.io, *threads_.blocking);
+    keeper_->attach(master_->tls());
     if (!config_.worker) return base::Status::ok();
     node_client_ = master_->api().loopback_client(auth::node_user(identity_.name));
     SKIFF_ASSIGN_OR_RETURN(worker_, Worker::open(config_, identity_, threads_, *node_client_));
@@ -42,6 +46,7 @@ class MasterNode final : public NodeParts {
                                     {"address", identity_.ip},
                                     {"port", config_.https_port}});
     if (parts_.token().is_cancelled()) co_return base::Status::ok();
+    base::spawn_detached(*threads_.io, run_keeper(keeper_.get(), parts_.token(), keeper_done_));
     base::spawn_detached(threads_.control->loop(),
                          run_control(control_.get(), parts_.token(), control_done_));
     if (worker_) {
@@ -62,9 +67,12 @@ class MasterNode final : public NodeParts {
     if (parts_started_) {
       co_await worker_ended_.future();
       co_await control_done_.future();
+      co_await keeper_done_.future();
     }
     co_await master_->stop();
   }
+
+  void look_at_certificates() override { keeper_->look_soon(); }
 
   base::Status close() override { return master_->close(); }
 
@@ -73,6 +81,11 @@ class MasterNode final : public NodeParts {
   static base::Task<void> run_control(Control* control, base::CancelToken cancel,
                                       base::OneShot<base::Status> done) {
     co_await control->run(cancel);
+    done.set(base::Status::ok());
+  }
+  static base::Task<void> run_keeper(CertificateKeeper* keeper, base::CancelToken cancel,
+                                     base::OneShot<base::Status> done) {
+    co_await keeper->run(cancel);
     done.set(base::Status::ok());
   }
   static base::Task<void> run_worker(Worker* worker, base::CancelToken cancel,
@@ -94,11 +107,12 @@ class MasterNode final : public NodeParts {
   ClusterKeys keys_;
   LateNodeChannel channel_;
   std::unique_ptr<Master> master_;
+  std::unique_ptr<CertificateKeeper> keeper_;
   std::unique_ptr<Control> control_;
   std::unique_ptr<client::Client> node_client_;
   std::unique_ptr<Worker> worker_;  // null: the role is master alone
   base::CancelSource parts_;        // control and worker
-  base::OneShot<base::Status> control_done_, worker_done_;
+  base::OneShot<base::Status> control_done_, worker_done_, keeper_done_;
   base::OneShot<bool> worker_ended_;
   bool parts_started_ = false;  // io loop
 };

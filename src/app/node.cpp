@@ -1,13 +1,16 @@
 #include "app/node.h"
 
 #include <skiff/loop/signals.h>
+#include <skiff/loop/time_floor.h>
 #include <skiff/sys/files.h>
 
 #include "app/node_parts.h"
 #include "app/systemd_notify.h"
 #include "app/threads.h"
+#include "app/time_floor.h"
 
 #include <csignal>
+#include <optional>
 
 namespace skiff::app {
 
@@ -24,6 +27,12 @@ class Node {
                            loop::watch_signal(*threads_.io, SIGTERM, [this] { begin_stop(); }));
     SKIFF_ASSIGN_OR_RETURN(auto on_interrupt,
                            loop::watch_signal(*threads_.io, SIGINT, [this] { begin_stop(); }));
+    SKIFF_ASSIGN_OR_RETURN(auto on_hang_up, loop::watch_signal(*threads_.io, SIGHUP, [this] {
+                             parts_->look_at_certificates();
+                           }));
+    time_floor_.emplace(*threads_.io);
+    time_floor_->spawn(
+        keep_time_floor(config_.data_dir, *threads_.io, *threads_.blocking, time_floor_->token()));
     base::spawn_detached(*threads_.io, start());
     threads_.io->run();
     threads_.stop_loops();
@@ -35,6 +44,7 @@ class Node {
   base::Status open() {
     SKIFF_RETURN_IF_ERROR(sys::make_folders(config_.data_dir, 0700));
     SKIFF_RETURN_IF_ERROR(sys::make_folders(config_.runtime_dir, 0700));
+    if (auto floor = read_time_floor(config_.data_dir)) loop::raise_time_floor(*floor);
     SKIFF_ASSIGN_OR_RETURN(threads_, start_threads(config_.master, config_.worker));
     auto on_failure = [this](base::Status why) { fail(std::move(why)); };
     auto open_parts = config_.master ? open_master_node : open_worker_node;
@@ -66,6 +76,8 @@ class Node {
   }
 
   base::Task<void> stop() {
+    time_floor_->cancel();
+    co_await time_floor_->join();
     co_await parts_->stop();
     co_await started_.future();
     threads_.io->stop();
@@ -74,6 +86,7 @@ class Node {
   const Config& config_;
   Threads threads_;
   std::unique_ptr<NodeParts> parts_;
+  std::optional<base::TaskScope> time_floor_;
   base::OneShot<bool> started_;
   base::Status failure_;   // io loop
   bool stopping_ = false;  // io loop

@@ -21,6 +21,8 @@ class NodeParts {
   // Ends every part, also after a start that failed; may come while start() still waits, which then
   // returns. Containers go on.
   virtual base::Task<void> stop() = 0;
+  // Somebody has changed certificates on disk. On the io loop.
+  virtual void look_at_certificates() {}
   // Writes what is in memory only; no loop runs any more.
   virtual base::Status close() = 0;
 };

@@ -30,21 +30,22 @@ void AgeMeter::look(WallTime wall, MonotonicTime now) {
   if (stretches_.size() > kStretchesMax) stretches_.erase(stretches_.begin());
 }
 
+// Each stretch is drawn out to where the one before was seen last: that is when the clock jumped,
+// as far as anybody knows. Of stretches that say the same hour the youngest counts.
 Duration AgeMeter::age_of(WallTime time) {
   const WallTime wall = clock_.now();
   const MonotonicTime now = clock_.monotonic();
   std::lock_guard lock(mutex_);
   look(wall, now);
-  const Stretch& last = stretches_.back();
-  if (time >= last.wall) return wall - time;
-  // Of stretches that say the same hour, after a jump back, the youngest counts.
-  for (auto it = std::next(stretches_.rbegin()); it != stretches_.rend(); ++it) {
-    if (time < it->wall && std::next(it) != stretches_.rend()) continue;
-    // A stamp that fits no stretch was made in the jump, after the clock was last looked at.
-    const MonotonicTime made = std::min(it->start + (time - it->wall), it->seen);
-    return now - made;
+  for (auto it = stretches_.rbegin(); it != stretches_.rend(); ++it) {
+    const auto before = std::next(it);
+    const MonotonicTime made = it->start + (time - it->wall);
+    const bool is_in_time = before == stretches_.rend() || made >= before->seen;
+    if (is_in_time && made <= it->seen) return now - made;
   }
-  return now - (last.start + (time - last.wall));
+  // A time to come, or one that the clock never said.
+  const bool has_jumped = stretches_.size() > 1;
+  return time > wall || !has_jumped ? wall - time : now - std::next(stretches_.rbegin())->seen;
 }
 
 }  // namespace skiff::base

@@ -1,5 +1,7 @@
 #include "controllers/list_of_controllers.h"
 
+#include "controllers/service_accounts/trust_publisher.h"
+
 namespace skiff::controllers {
 
 std::vector<std::unique_ptr<Controller>> list_of_controllers(Context& context,
@@ -13,7 +15,8 @@ std::vector<std::unique_ptr<Controller>> list_of_controllers(Context& context,
   list.push_back(make_namespace_controller(context));
   list.push_back(make_aggregation_controller(context));
   list.push_back(make_service_account_controller(context));
-  list.push_back(make_root_ca_controller(context, options.root_ca_pem));
+  list.push_back(options.trust != nullptr ? make_trust_publisher(context, *options.trust)
+                                          : make_root_ca_controller(context, options.root_ca_pem));
   if (options.sign_secret_token) {
     list.push_back(
         make_token_secrets_controller(context, options.root_ca_pem, options.sign_secret_token));

@@ -28,21 +28,23 @@ base::WallTime last_seen(std::string_view json) {
 
 }  // namespace
 
-// Ends the events that are old enough, at most kEventSweepMax; `next` is when the next one ends,
-// unchanged when there is none.
-base::Task<void> RegistryImpl::sweep_events(base::WallTime now, base::WallTime* next) {
+// Ends the events that are old enough, at most kEventSweepMax; `next` is how long the next one
+// lives on, unchanged when there is none.
+base::Task<void> RegistryImpl::sweep_events(base::AgeMeter& ages,
+                                            std::optional<base::Duration>* next) {
   struct Old {
     std::string key;
     store::Revision revision;
   };
   std::vector<Old> old;
-  base::WallTime soonest{};
+  std::optional<base::Duration> soonest;
   snapshot().scan(storage_prefix("", "events", ""), {}, [&](const watch::Entry& entry) {
-    auto end = last_seen(api::StoredObject(entry.value, entry.revision).text()) + kEventLifetime;
-    if (end <= now && old.size() < kEventSweepMax) {
+    auto stamp = last_seen(api::StoredObject(entry.value, entry.revision).text());
+    const base::Duration rest = kEventLifetime - ages.age_of(stamp);
+    if (rest.count() <= 0 && old.size() < kEventSweepMax) {
       old.push_back({std::string(entry.key), entry.revision});
-    } else if (soonest == base::WallTime{} || end < soonest) {
-      soonest = end;
+    } else {
+      soonest = soonest ? std::min(*soonest, rest) : rest;
     }
     return true;
   });
@@ -56,18 +58,18 @@ base::Task<void> RegistryImpl::sweep_events(base::WallTime now, base::WallTime* 
     // An event that changed meanwhile lives on.
     (void)co_await std::move(committing);
   }
-  if (soonest != base::WallTime{}) *next = soonest;
+  if (soonest) *next = soonest;
 }
 
 base::Task<void> RegistryImpl::expire_events(base::Timers& timers, base::CancelToken cancel) {
+  base::AgeMeter ages(*options_.clock);
   while (!cancel.is_cancelled()) {
     auto before = snapshot().revision();
-    base::WallTime next{};
-    auto now = options_.clock->now();
-    auto sweeping = sweep_events(now, &next);
+    std::optional<base::Duration> next;
+    auto sweeping = sweep_events(ages, &next);
     co_await std::move(sweeping);
-    if (next != base::WallTime{}) {
-      auto delay = std::max<base::Duration>(next - now, kEventSweepInterval);
+    if (next) {
+      auto delay = std::max<base::Duration>(*next, kEventSweepInterval);
       auto sleeping = base::sleep(timers, delay, cancel);
       (void)co_await std::move(sleeping);
       continue;

@@ -1,6 +1,7 @@
 // The one implementation of Registry, shared by the files of its verbs.
 #pragma once
 
+#include <skiff/base/age.h>
 #include <skiff/registry/registry.h>
 
 #include <memory>
@@ -47,7 +48,7 @@ class RegistryImpl final : public Registry {
   base::Task<api::Outcome<Deleted>> remove_once(const Scope& scope, const DeleteOptions& options,
                                                 WriteHooks& hooks, bool* lost_race);
   base::Task<base::Result<store::Revision>> commit(store::Write write);
-  base::Task<void> sweep_events(base::WallTime now, base::WallTime* next);
+  base::Task<void> sweep_events(base::AgeMeter& ages, std::optional<base::Duration>* next);
 
   api::ApiError not_found(const Scope& scope) const;
   api::ApiError modified(const Scope& scope) const;

@@ -44,6 +44,8 @@ int run_version(const Invocation& invocation);
 int run_reset(const Invocation& invocation);
 int run_check(const Invocation& invocation);
 int run_completion(const Invocation& invocation);
+int run_certs_list(const Invocation& invocation);
+int run_certs_rotate_ca(const Invocation& invocation);
 int run_image_import(const Invocation& invocation);
 int run_image_list(const Invocation& invocation);
 int run_rotate_service_account(const Invocation& invocation);

@@ -14,27 +14,38 @@ bool tolerates(const Json& toleration, const Json& taint) {
   return exists || toleration["value"].as_string() == taint["value"].as_string();
 }
 
-std::optional<base::WallTime> plan_taint_eviction(const Json& pod, const Json& node) {
-  std::optional<base::WallTime> due;
+namespace {
+
+// How long the pod stays in spite of this taint; nullopt: for ever.
+std::optional<base::Duration> stay_of(const Json& pod, const Json& taint,
+                                      std::optional<base::Duration> age) {
+  std::optional<base::Duration> stay;
+  for (const Json& toleration : pod.at({"spec", "tolerations"}).items()) {
+    if (!tolerates(toleration, taint)) continue;
+    if (!toleration.contains("tolerationSeconds")) return std::nullopt;
+    const base::Duration tolerated =
+        std::chrono::seconds(std::max<std::int64_t>(0, toleration["tolerationSeconds"].as_int()));
+    // A taint without a time is as old as can be.
+    const base::Duration rest = age ? tolerated - *age : base::Duration::zero();
+    // Of several tolerations of one taint the shortest counts, as upstream has it.
+    stay = stay ? std::min(*stay, rest) : rest;
+  }
+  return stay ? *stay : base::Duration::zero();
+}
+
+}  // namespace
+
+std::optional<base::Duration> plan_taint_eviction(
+    const Json& pod, const Json& node,
+    const std::function<base::Duration(base::WallTime)>& age_of) {
+  std::optional<base::Duration> shortest;
   for (const Json& taint : node.at({"spec", "taints"}).items()) {
     if (taint["effect"].as_string() != "NoExecute") continue;
-    base::WallTime added = time_at(taint, {"timeAdded"}).value_or(base::WallTime{});
-    std::optional<base::WallTime> leaves = base::WallTime{};
-    for (const Json& toleration : pod.at({"spec", "tolerations"}).items()) {
-      if (!tolerates(toleration, taint)) continue;
-      if (!toleration.contains("tolerationSeconds")) {
-        leaves = std::nullopt;
-        break;
-      }
-      auto seconds = std::max<std::int64_t>(0, toleration["tolerationSeconds"].as_int());
-      base::WallTime until = added + std::chrono::seconds(seconds);
-      // Of several tolerations of one taint the shortest counts, as upstream has it.
-      leaves = leaves->unix_ns == 0 ? until : std::min(*leaves, until);
-    }
-    if (!leaves) continue;
-    due = due ? std::min(*due, *leaves) : *leaves;
+    auto added = time_at(taint, {"timeAdded"});
+    auto stay = stay_of(pod, taint, added ? std::optional(age_of(*added)) : std::nullopt);
+    if (stay) shortest = shortest ? std::min(*shortest, *stay) : *stay;
   }
-  return due;
+  return shortest;
 }
 
 }  // namespace skiff::controllers

@@ -1,6 +1,7 @@
 // When a pod has to leave a node because of its NoExecute taints. Pure.
 #pragma once
 
+#include <functional>
 #include <optional>
 
 #include "controllers/common/objects.h"
@@ -9,7 +10,9 @@ namespace skiff::controllers {
 
 bool tolerates(const Json& toleration, const Json& taint);
 
-// nullopt: stays. Otherwise the time at which it is deleted (the past: now).
-std::optional<base::WallTime> plan_taint_eviction(const Json& pod, const Json& node);
+// How long the pod still stays, zero or less when it leaves now; nullopt: for ever. `age_of` tells
+// how long ago a taint was added.
+std::optional<base::Duration> plan_taint_eviction(
+    const Json& pod, const Json& node, const std::function<base::Duration(base::WallTime)>& age_of);
 
 }  // namespace skiff::controllers

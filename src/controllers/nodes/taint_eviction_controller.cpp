@@ -1,6 +1,7 @@
 #include "controllers/list_of_controllers.h"
 #include "controllers/nodes/plan_taint_eviction.h"
 
+#include <skiff/base/age.h>
 #include <skiff/base/strings.h>
 
 namespace skiff::controllers {
@@ -20,6 +21,7 @@ class TaintEvictionController final : public KeyedController {
       : KeyedController(context),
         nodes_(needs(nodes)),
         pods_(needs(pods)),
+        ages_(context.timers.clock()),
         recorder_(context.recorder("taint-eviction-controller")) {
     enqueue_on_change(nodes);
     watch(pods, [this](const api::StoredObject& before, const api::StoredObject& after) {
@@ -38,20 +40,20 @@ class TaintEvictionController final : public KeyedController {
   Task<Status> sync(std::string key) override {
     JsonPtr node = context_.find(nodes_, key);
     if (!node || !has_no_execute(*node)) co_return Status::ok();
-    base::WallTime now = context_.now();
-    std::optional<base::WallTime> next;
+    auto age_of = [this](base::WallTime time) { return ages_.age_of(time); };
+    std::optional<base::Duration> next;
     for (const auto& object : pods_.by_index("node", key)) {
       JsonPtr pod = context_.parsed.parse(object);
       if (!is_pod_active(*pod)) continue;
-      auto due = plan_taint_eviction(*pod, *node);
-      if (!due) continue;
-      if (*due > now) {
-        next = next ? std::min(*next, *due) : *due;
+      auto stay = plan_taint_eviction(*pod, *node, age_of);
+      if (!stay) continue;
+      if (stay->count() > 0) {
+        next = next ? std::min(*next, *stay) : *stay;
         continue;
       }
       SKIFF_CO_RETURN_IF_ERROR(co_await evict(pod));
     }
-    if (next) queue_->add_after(key, *next - now);
+    if (next) queue_->add_after(key, *next);
     co_return Status::ok();
   }
 
@@ -83,6 +85,7 @@ class TaintEvictionController final : public KeyedController {
 
   client::Informer& nodes_;
   client::Informer& pods_;
+  base::AgeMeter ages_;
   std::unique_ptr<client::EventRecorder> recorder_;
 };
 

@@ -1,6 +1,7 @@
 #include <skiff/base/strings.h>
 
 #include "controllers/list_of_controllers.h"
+#include "controllers/service_accounts/trust_publisher.h"
 
 namespace skiff::controllers {
 
@@ -29,6 +30,9 @@ class NamespaceDefaultController : public KeyedController {
   }
 
  protected:
+  void look_at_all() {
+    for (const auto& each : namespaces_.list()) queue_->add(std::string(each.name()));
+  }
   // What the object should be, made from what it is (null JSON: absent).
   virtual Json wanted(const Json& present) const = 0;
 
@@ -75,10 +79,15 @@ constexpr std::string_view kDescription =
     "endpoints such as the internal service IP or kubernetes.default.svc. No other usage is "
     "guaranteed across distributions of Kubernetes clusters.";
 
+// How soon another authority is seen.
+constexpr base::Duration kTrustCheckInterval = std::chrono::seconds(15);
+
+// Follows the trust of the cluster, which changes when its authority rolls.
 class RootCaController final : public NamespaceDefaultController {
  public:
-  RootCaController(Context& context, std::string root_ca_pem)
+  RootCaController(Context& context, std::string root_ca_pem, const pki::ClusterTrust* trust)
       : NamespaceDefaultController(context, config_maps, "kube-root-ca.crt"),
+        trust_(trust),
         root_ca_pem_(std::move(root_ca_pem)) {}
   std::string_view name() const override { return "root-ca-certificate-publisher"; }
 
@@ -92,7 +101,26 @@ class RootCaController final : public NamespaceDefaultController {
   }
 
  private:
-  const std::string root_ca_pem_;
+  void started() override {
+    if (trust_ != nullptr) queue_->add_after(std::string(kTrustKey), kTrustCheckInterval);
+  }
+  Task<Status> sync(std::string key) override {
+    if (key != kTrustKey) {
+      auto syncing = NamespaceDefaultController::sync(std::move(key));
+      co_return co_await std::move(syncing);
+    }
+    if (auto bundle = trust_->bundle_pem(); bundle != root_ca_pem_) {
+      root_ca_pem_ = std::move(bundle);
+      look_at_all();
+    }
+    queue_->add_after(std::move(key), kTrustCheckInterval);
+    co_return Status::ok();
+  }
+
+  // No name of a namespace.
+  static constexpr std::string_view kTrustKey = "/trust";
+  const pki::ClusterTrust* const trust_;
+  std::string root_ca_pem_;
 };
 
 }  // namespace
@@ -102,7 +130,11 @@ std::unique_ptr<Controller> make_service_account_controller(Context& context) {
 }
 
 std::unique_ptr<Controller> make_root_ca_controller(Context& context, std::string root_ca_pem) {
-  return std::make_unique<RootCaController>(context, std::move(root_ca_pem));
+  return std::make_unique<RootCaController>(context, std::move(root_ca_pem), nullptr);
+}
+
+std::unique_ptr<Controller> make_trust_publisher(Context& context, const pki::ClusterTrust& trust) {
+  return std::make_unique<RootCaController>(context, trust.bundle_pem(), &trust);
 }
 
 }  // namespace skiff::controllers

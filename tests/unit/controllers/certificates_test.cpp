@@ -215,3 +215,18 @@ TEST_CASE("requests go an hour after they were decided, a day after they were ma
   f.settle();
   CHECK_FALSE(f.is_there("pending"));
 }
+
+TEST_CASE("kube-root-ca.crt follows the trust of the cluster") {
+  ControllerFixture f;
+  auto shown = [&] {
+    return std::string(f.live(resources::config_maps, "default/kube-root-ca.crt")
+                           .at({"data", "ca.crt"})
+                           .as_string());
+  };
+  CHECK(shown() == f.trust->bundle_pem());
+  const auto other = make_trust(f.loop.now());
+  f.trust->replace(other->signer(), other->bundle_pem() + f.trust->bundle_pem());
+  f.settle(20s);
+  CHECK(shown() == f.trust->bundle_pem());
+  CHECK(shown().find(other->bundle_pem()) == 0);
+}

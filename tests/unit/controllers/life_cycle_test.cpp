@@ -155,7 +155,7 @@ TEST_CASE("every namespace has its default account and the cluster's root certif
   CHECK(f.live(resources::service_accounts, "default/default").is_object());
   CHECK(f.live(resources::config_maps, "default/kube-root-ca.crt")
             .at({"data", "ca.crt"})
-            .as_string() == "PEM");
+            .as_string() == f.trust->bundle_pem());
   f.api.erase(resources::service_accounts, "default/default");
   f.change(resources::config_maps, "default/kube-root-ca.crt",
            [](Json& map) { map["data"].set("ca.crt", "forged"); });
@@ -165,7 +165,7 @@ TEST_CASE("every namespace has its default account and the cluster's root certif
   CHECK(f.live(resources::service_accounts, "other/default").is_object());
   CHECK(f.live(resources::config_maps, "default/kube-root-ca.crt")
             .at({"data", "ca.crt"})
-            .as_string() == "PEM");
+            .as_string() == f.trust->bundle_pem());
 }
 
 TEST_CASE("a deleted namespace is emptied, tells what it waits for, and goes") {
@@ -255,6 +255,32 @@ TEST_CASE("a silent node becomes Unknown, is tainted, and its pods leave after t
   renew_lease(f, "dead");
   f.settle();
   CHECK(taints(f, "dead").empty());
+}
+
+TEST_CASE("a clock that is set forward evicts nobody before their toleration is over") {
+  ControllerFixture f;
+  f.pods_run = false;
+  f.api.put(resources::nodes, node(f, "dead"));
+  f.api.put(resources::nodes, node(f, "well"));
+  f.api.put(resources::pods, pod_on("p", "dead"));
+  auto pass = [&](int times) {
+    for (int i = 0; i < times; ++i) {
+      renew_lease(f, "well");
+      f.settle(10s);
+    }
+  };
+  pass(7);
+  CHECK(taints(f, "dead").size() == 2);
+  CHECK(taints(f, "well").empty());
+  f.loop.jump_wall_clock(std::chrono::hours(24 * 20'000));
+  // Anything that makes the controllers look again.
+  f.change(resources::nodes, "dead",
+           [](Json& object) { object["metadata"]["labels"].set("a", "b"); });
+  pass(20);
+  CHECK(taints(f, "well").empty());
+  CHECK_FALSE(api::is_being_deleted(f.live(resources::pods, "default/p")));
+  pass(15);
+  CHECK(api::is_being_deleted(f.live(resources::pods, "default/p")));
 }
 
 TEST_CASE("when no node is well nothing is evicted") {

@@ -1,0 +1,100 @@
+#include "app/certificate_keeper.h"
+
+#include <skiff/base/log.h>
+#include <skiff/base/strings.h>
+#include <skiff/loop/work_pool.h>
+#include <skiff/sys/files.h>
+
+#include "app/authority_files.h"
+#include "app/limits.h"
+
+namespace skiff::app {
+
+namespace {
+
+// What the files say, after what had to be made anew.
+base::Result<ClusterKeys> look_at_files(const Config& config, const NodeIdentity& identity,
+                                        base::WallTime now) {
+  const std::string folder = config.data_dir + "/pki";
+  // A command may be rolling the authority at this moment.
+  SKIFF_ASSIGN_OR_RETURN(auto lock, lock_authority(folder));
+  SKIFF_ASSIGN_OR_RETURN(AuthorityFiles files, ensure_authority(folder, now));
+  if (!files.old_pem.empty()) {
+    SKIFF_ASSIGN_OR_RETURN(base::WallTime end, end_of_overlap(files));
+    if (end <= now) SKIFF_RETURN_IF_ERROR(end_overlap(folder));
+  }
+  return ensure_cluster_keys(config, identity, now);
+}
+
+}  // namespace
+
+CertificateKeeper::CertificateKeeper(const Config& config, const NodeIdentity& identity,
+                                     ClusterKeys& keys, base::Timers& timers, base::Executor& io,
+                                     base::Executor& blocking)
+    : config_(config),
+      identity_(identity),
+      keys_(keys),
+      timers_(timers),
+      io_(io),
+      blocking_(blocking) {}
+
+base::Task<void> CertificateKeeper::wake_up(base::CancelToken cancel) {
+  for (;;) {
+    auto sleeping = base::sleep(timers_, kCertificateCheckInterval, cancel);
+    bool slept = co_await std::move(sleeping);
+    if (!slept) co_return;
+    soon_.notify();
+  }
+}
+
+base::Task<void> CertificateKeeper::run(base::CancelToken cancel) {
+  base::TaskScope scope(io_);
+  scope.spawn(wake_up(cancel));
+  for (;;) {
+    auto waiting = soon_.wait(cancel);
+    bool woken = co_await std::move(waiting);
+    if (!woken) break;
+    auto looking = look();
+    auto looked = co_await std::move(looking);
+    if (!looked) base::log_error("certificates cannot be renewed", {{"error", looked}});
+  }
+  co_await scope.join();
+}
+
+base::Task<base::Status> CertificateKeeper::look() {
+  auto read = [&config = config_, &identity = identity_, now = timers_.clock().now()] {
+    return look_at_files(config, identity, now);
+  };
+  auto reading = loop::run_blocking(blocking_, read);
+  auto fresh = co_await std::move(reading);
+  if (!fresh) co_return fresh.status();
+  auto taking = take_over(std::move(*fresh));
+  co_return co_await std::move(taking);
+}
+
+// Trust first: a new identity is believed by those who have the new trust or the old.
+base::Task<base::Status> CertificateKeeper::take_over(ClusterKeys fresh) {
+  const std::string bundle = fresh.trust->bundle_pem();
+  const bool is_new_bundle = bundle != keys_.trust->bundle_pem();
+  const bool is_new_server = fresh.server.certificate_pem != keys_.server.certificate_pem;
+  const bool is_new_admin = fresh.admin.certificate_pem != keys_.admin.certificate_pem;
+  if (is_new_bundle) {
+    SKIFF_CO_RETURN_IF_ERROR(tls_->replace_trust(bundle));
+    keys_.trust->replace(fresh.trust->signer(), bundle);
+    base::log_info("the authorities of the cluster have changed");
+  }
+  if (is_new_server) {
+    SKIFF_CO_RETURN_IF_ERROR(
+        tls_->replace_identity(fresh.server.certificate_pem, fresh.server.key_pem));
+    keys_.server = fresh.server;
+  }
+  keys_.admin = fresh.admin;
+  if (!is_new_bundle && !is_new_admin) co_return base::Status::ok();
+  auto write = [&config = config_, fresh = std::move(fresh)] {
+    return write_kubeconfig(config, fresh);
+  };
+  auto writing = loop::run_blocking(blocking_, std::move(write));
+  co_return co_await std::move(writing);
+}
+
+}  // namespace skiff::app

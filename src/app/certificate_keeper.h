@@ -1,0 +1,45 @@
+// Keeps the certificates of a running master good: renews what is due, and takes over another
+// authority that a command has written.
+#pragma once
+
+#include <skiff/base/async.h>
+#include <skiff/base/clock.h>
+#include <skiff/http/tls.h>
+
+#include "app/bootstrap.h"
+
+#include <memory>
+
+namespace skiff::app {
+
+// No stream is closed: what is new is for new connections. Loop-only: on the io loop.
+class CertificateKeeper {
+ public:
+  // `blocking` reads and writes files; the references outlive the keeper.
+  CertificateKeeper(const Config& config, const NodeIdentity& identity, ClusterKeys& keys,
+                    base::Timers& timers, base::Executor& io, base::Executor& blocking);
+
+  // Whose identity and trust follow the files. REQUIRES: before run().
+  void attach(std::shared_ptr<http::TlsContext> tls) { tls_ = std::move(tls); }
+  // Looks at the files now and then, until cancelled.
+  base::Task<void> run(base::CancelToken cancel);
+  // Lets run() look at once.
+  void look_soon() { soon_.notify(); }
+  // One look: renews what is due, ends the overlap of two authorities when it is over.
+  base::Task<base::Status> look();
+
+ private:
+  base::Task<void> wake_up(base::CancelToken cancel);
+  base::Task<base::Status> take_over(ClusterKeys fresh);
+
+  const Config& config_;
+  const NodeIdentity& identity_;
+  ClusterKeys& keys_;
+  base::Timers& timers_;
+  base::Executor& io_;
+  base::Executor& blocking_;
+  std::shared_ptr<http::TlsContext> tls_;
+  base::Notifier soon_;
+};
+
+}  // namespace skiff::app
