@@ -6,6 +6,7 @@
 
 #include "apiserver/handlers/handlers.h"
 #include "apiserver/join/join.h"
+#include "apiserver/join/renew.h"
 #include "apiserver/tunnel/access.h"
 #include "apiserver/tunnel/watch_session.h"
 
@@ -51,6 +52,7 @@ struct PathRoute {
 constexpr PathRoute kPaths[] = {
     {"GET", "/skiff/v1/ca", handle_ca},
     {"POST", "/skiff/v1/join", handle_join},
+    {"POST", "/skiff/v1/renew", handle_renew},
 };
 
 Handler find_path_handler(const RequestContext& context) {

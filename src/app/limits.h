@@ -46,6 +46,9 @@ inline constexpr std::chrono::seconds kRulesBeforeStopMax{2};
 inline constexpr std::chrono::hours kAuthorityLife{24 * 3650};
 inline constexpr std::chrono::hours kCertificateLife{24 * 365};
 static_assert(kCertificateLife < kAuthorityLife);
+// A node's certificates: how often it looks whether the CA has rolled, and how soon it tries again.
+inline constexpr std::chrono::hours kRenewCheckInterval{12};
+inline constexpr std::chrono::seconds kRenewRetryMin{30}, kRenewRetryMax{3600};
 // How often a running master looks whether one is due.
 inline constexpr std::chrono::hours kCertificateCheckInterval{1};
 // How far the time floor on disk may be behind.

@@ -34,10 +34,12 @@ class ServerThread {
     workers_ = std::move(*pool);
   }
   ~ServerThread() { stop(); }
-  void start(http::Handler& handler, const pki::KeyAndCertificate& identity) {
+  void start(http::Handler& handler, const pki::KeyAndCertificate& identity,
+             std::string client_ca_pem = {}) {
     http::TlsServerOptions tls;
     tls.certificate_pem = identity.certificate_pem;
     tls.key_pem = identity.key_pem;
+    tls.client_ca_pem = std::move(client_ca_pem);
     auto context = http::make_tls_server_context(tls);
     REQUIRE(context);
     http::ServerOptions options;
@@ -119,13 +121,22 @@ class Cluster {
     REQUIRE(made);
     api_ = std::move(*made);
     client_ = api_->loopback_client(auth::admin_user());
-    thread_.start(api_->handler(), ca_.server_identity());
+    thread_.start(api_->handler(), ca_.server_identity(), ca_.pair.certificate_pem);
     run([](Cluster* self) { return self->api_->ensure_bootstrap_objects(); });
   }
   ~Cluster() { stop(); }
   void stop() { thread_.stop(); }
   std::uint16_t port() const { return thread_.port(); }
   const std::string& ca_pem() const { return ca_.pair.certificate_pem; }
+  // Another authority signs from now on; both are trusted.
+  void roll() {
+    TestAuthority next;
+    auto cross = ca_.authority->cross_sign(next.pair.certificate_pem);
+    REQUIRE(cross);
+    auto crossed = pki::open_authority(next.pair, *cross);
+    REQUIRE(crossed);
+    trust_.replace(std::move(*crossed), next.pair.certificate_pem + ca_.pair.certificate_pem);
+  }
 
   std::string make_token(std::string node_name = {}) {
     auto info = pki::inspect_certificate(ca_pem());

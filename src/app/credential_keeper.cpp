@@ -1,0 +1,141 @@
+#include "app/credential_keeper.h"
+
+#include <skiff/base/log.h>
+#include <skiff/base/strings.h>
+#include <skiff/codec/json.h>
+#include <skiff/loop/work_pool.h>
+#include <skiff/pki/certificate.h>
+
+#include "app/join/join_answer.h"
+#include "app/join/joined_files.h"
+#include "app/limits.h"
+#include "app/plan_renewal.h"
+
+#include <algorithm>
+
+namespace skiff::app {
+
+using codec::Json;
+
+namespace {
+
+// The API's certificate has this name, whatever address it is reached at.
+constexpr const char* kServerName = "kubernetes";
+
+}  // namespace
+
+CredentialKeeper::CredentialKeeper(const Config& config, loop::Loop& loop, JoinedNode node,
+                                   std::shared_ptr<http::TlsContext> tls, base::Executor& blocking,
+                                   base::Random& random, base::CancelToken cancel)
+    : config_(config),
+      loop_(loop),
+      node_(std::move(node)),
+      tls_(std::move(tls)),
+      blocking_(blocking),
+      random_(random),
+      cancel_(std::move(cancel)),
+      client_(http::make_async_client(loop)),
+      unit_(random.unit()) {}
+
+base::Task<void> CredentialKeeper::run() {
+  base::Duration pause = kRenewRetryMin;
+  // Soon: the CA may have rolled while this node was off.
+  base::Duration wait = kRenewRetryMin;
+  for (;;) {
+    auto sleeping = base::sleep(loop_, jittered(wait), cancel_);
+    bool slept = co_await std::move(sleeping);
+    if (!slept) co_return;
+    auto looking = look();
+    auto looked = co_await std::move(looking);
+    if (cancel_.is_cancelled()) co_return;
+    if (looked) {
+      wait = std::clamp<base::Duration>(rest(), kRenewRetryMin, kRenewCheckInterval);
+      pause = kRenewRetryMin;
+    } else {
+      base::log_warning("certificates cannot be renewed yet", {{"error", looked}});
+      wait = pause;
+      pause = std::min<base::Duration>(pause * 2, kRenewRetryMax);
+    }
+  }
+}
+
+base::Duration CredentialKeeper::jittered(base::Duration duration) {
+  const double factor = 0.75 + 0.25 * random_.unit();
+  return base::Duration(static_cast<std::int64_t>(static_cast<double>(duration.count()) * factor));
+}
+
+base::Duration CredentialKeeper::rest() const {
+  std::vector<pki::CertificateInfo> certificates;
+  for (const auto* pem : {&node_.certificate_pem, &node_.serving_certificate_pem}) {
+    auto info = pki::inspect_certificate(*pem);
+    if (!info) return base::Duration::zero();
+    certificates.push_back(std::move(*info));
+  }
+  return until_renewal(certificates, loop_.clock().now(), unit_);
+}
+
+base::Task<base::Status> CredentialKeeper::look() {
+  bool is_due = rest().count() <= 0;
+  if (!is_due) {
+    auto asking = ask("{}");
+    auto answer = co_await std::move(asking);
+    if (!answer) co_return answer.status();
+    auto tree = codec::parse_json(*answer);
+    if (!tree) co_return tree.status();
+    is_due = std::as_const(*tree)["certificateAuthorities"].as_string() != node_.ca_pem;
+  }
+  if (!is_due) co_return base::Status::ok();
+  auto renewing = renew();
+  co_return co_await std::move(renewing);
+}
+
+base::Task<base::Status> CredentialKeeper::renew() {
+  pki::Identity identity;
+  identity.subject = {base::concat("system:node:", node_.name), {"system:nodes"}};
+  SKIFF_CO_ASSIGN_OR_RETURN(std::string request,
+                            pki::make_signing_request(identity, node_.key_pem));
+  auto asking = ask(codec::write_json(Json::object({{"signingRequest", request}})));
+  auto answer = co_await std::move(asking);
+  if (!answer) co_return answer.status();
+  SKIFF_CO_ASSIGN_OR_RETURN(JoinedNode fresh,
+                            parse_join_answer(*answer, node_.name, node_.key_pem));
+  fresh.cluster = node_.cluster;
+  auto write = [data_dir = config_.data_dir, fresh]() -> base::Status {
+    SKIFF_ASSIGN_OR_RETURN(JoinedFiles files, read_joined_files(data_dir));
+    return write_joined_files(data_dir, fresh, files.board_fingerprint);
+  };
+  auto writing = loop::run_blocking(blocking_, std::move(write));
+  SKIFF_CO_RETURN_IF_ERROR(co_await std::move(writing));
+  // The streams of the connection that is there go on; the next one has what is new.
+  SKIFF_CO_RETURN_IF_ERROR(tls_->replace_trust(fresh.ca_pem));
+  SKIFF_CO_RETURN_IF_ERROR(tls_->replace_identity(fresh.certificate_pem, fresh.key_pem));
+  base::log_info("certificates renewed", {{"node", fresh.name}});
+  node_ = std::move(fresh);
+  co_return base::Status::ok();
+}
+
+// The answer of the first master that gives one.
+base::Task<base::Result<std::string>> CredentialKeeper::ask(std::string body) {
+  base::Status last = base::unavailable("no master is named");
+  for (const auto& server : config_.servers) {
+    http::ClientRequest request;
+    request.method = "POST";
+    request.host = server.host;
+    request.port = server.port;
+    request.server_name = kServerName;
+    request.target = "/skiff/v1/renew";
+    request.headers.set("Content-Type", "application/json");
+    request.body = body;
+    request.tls = tls_;
+    request.timeout = kJoinRequestTimeout;
+    request.body_bytes_max = kJoinAnswerBytesMax;
+    request.cancel = cancel_;
+    auto sending = client_->send(std::move(request));
+    auto answer = co_await std::move(sending);
+    if (answer && answer->status == 200) co_return std::move(answer->body);
+    last = answer ? refusal_of(answer->status, answer->body) : answer.status();
+  }
+  co_return last;
+}
+
+}  // namespace skiff::app

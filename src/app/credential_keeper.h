@@ -1,0 +1,44 @@
+// A node's certificates and its trust while it runs.
+#pragma once
+
+#include <skiff/base/random.h>
+#include <skiff/http/client.h>
+
+#include "app/join.h"
+
+#include <memory>
+#include <string>
+
+namespace skiff::app {
+
+// Loop-only. The config and the executor outlive the keeper.
+class CredentialKeeper {
+ public:
+  // `blocking` writes the files.
+  CredentialKeeper(const Config& config, loop::Loop& loop, JoinedNode node,
+                   std::shared_ptr<http::TlsContext> tls, base::Executor& blocking,
+                   base::Random& random, base::CancelToken cancel);
+
+  base::Task<void> run();
+  // Renews what is due, and everything when the cluster trusts others than this node does.
+  base::Task<base::Status> look();
+  const JoinedNode& node() const { return node_; }
+
+ private:
+  base::Duration jittered(base::Duration duration);
+  base::Duration rest() const;
+  base::Task<base::Status> renew();
+  base::Task<base::Result<std::string>> ask(std::string body);
+
+  const Config& config_;
+  loop::Loop& loop_;
+  JoinedNode node_;
+  const std::shared_ptr<http::TlsContext> tls_;
+  base::Executor& blocking_;
+  base::Random& random_;
+  const base::CancelToken cancel_;
+  std::unique_ptr<http::AsyncClient> client_;
+  const double unit_;  // of the jitter of this node's renewals
+};
+
+}  // namespace skiff::app

@@ -1,0 +1,118 @@
+#include <catch2/catch.hpp>
+
+#include "app/credential_keeper.h"
+#include "app/join/joined_files.h"
+#include "app/plan_renewal.h"
+#include "unit/app/join_cluster.h"
+
+#include <filesystem>
+
+using namespace skiff;
+using namespace skiff::app;
+using namespace skiff::app_test;
+using namespace std::chrono_literals;
+
+TEST_CASE("certificates are due at two thirds of their life, some a little earlier") {
+  const auto now = base::WallTime::from_unix_seconds(1'800'000'000);
+  pki::CertificateInfo year;
+  year.not_before = now;
+  year.not_after = now + 3000h;
+  auto after = [&](base::Duration passed, double unit) {
+    return app::until_renewal({year}, now + passed, unit);
+  };
+  CHECK(std::chrono::round<std::chrono::hours>(after(0h, 0)) == 2000h);
+  CHECK(std::chrono::round<std::chrono::hours>(after(0h, 1)) == 1850h);
+  CHECK(after(1999h, 0) > 0s);
+  CHECK(after(2001h, 0) < 0s);
+  CHECK(after(1851h, 1) < 0s);
+  // The one that ends first counts; a clock that is behind makes nothing due.
+  pki::CertificateInfo day = year;
+  day.not_after = now + 24h;
+  CHECK(app::until_renewal({year, day}, now + 17h, 0) < 0s);
+  CHECK(app::until_renewal({year}, base::WallTime{}, 0) > 0s);
+}
+
+namespace {
+
+// A node that has joined, and one look of its keeper.
+struct RunningNode {
+  RunningNode() {
+    config.data_dir = std::filesystem::temp_directory_path() / "skiff-renewal-test";
+    std::filesystem::remove_all(config.data_dir);
+    config.node_name = "n1";
+  }
+  ~RunningNode() { std::filesystem::remove_all(config.data_dir); }
+
+  static base::Task<void> join_now(RunningNode* self, loop::Loop* loop) {
+    auto joining = ensure_joined(self->config, *loop, base::secure_random(), {});
+    auto joined = co_await std::move(joining);
+    self->result = joined.status();
+    if (joined) self->node = std::move(*joined);
+    loop->stop();
+  }
+  static base::Task<void> look_now(RunningNode* self, loop::Loop* loop) {
+    CredentialKeeper keeper(self->config, *loop, self->node, self->tls, *loop,
+                            base::secure_random(), {});
+    auto looking = keeper.look();
+    self->result = co_await std::move(looking);
+    self->node = keeper.node();
+    loop->stop();
+  }
+  base::Status run(base::Task<void> (*work)(RunningNode*, loop::Loop*)) {
+    auto loop = loop::make_loop("node");
+    REQUIRE(loop);
+    base::spawn_detached(**loop, work(this, loop->get()));
+    (*loop)->run();
+    INFO(result.to_string());
+    return result;
+  }
+  void open_tls() {
+    http::TlsClientOptions options;
+    options.ca_pem = node.ca_pem;
+    options.certificate_pem = node.certificate_pem;
+    options.key_pem = node.key_pem;
+    auto made = http::make_tls_client_context(options);
+    REQUIRE(made);
+    tls = *made;
+  }
+
+  Config config;
+  JoinedNode node;
+  std::shared_ptr<http::TlsContext> tls;
+  base::Status result;
+};
+
+}  // namespace
+
+TEST_CASE("a running node takes over another CA, on disk and for its next connections") {
+  Cluster cluster;
+  RunningNode node;
+  node.config.servers = {{"127.0.0.1", cluster.port()}};
+  node.config.token = cluster.make_token();
+  REQUIRE(node.run(RunningNode::join_now).is_ok());
+  node.open_tls();
+  const JoinedNode before = node.node;
+
+  // Nothing is new, nothing is written.
+  REQUIRE(node.run(RunningNode::look_now).is_ok());
+  CHECK(node.node.certificate_pem == before.certificate_pem);
+
+  cluster.roll();
+  REQUIRE(node.run(RunningNode::look_now).is_ok());
+  CHECK(node.node.certificate_pem != before.certificate_pem);
+  CHECK(node.node.key_pem == before.key_pem);
+  CHECK(node.node.ca_pem != before.ca_pem);
+  CHECK(node.node.ca_pem.find(before.ca_pem) != std::string::npos);
+  CHECK(node.node.cluster.cluster_dns == before.cluster.cluster_dns);
+  auto files = read_joined_files(node.config.data_dir);
+  REQUIRE(files);
+  REQUIRE(files->joined);
+  CHECK(files->joined->certificate_pem == node.node.certificate_pem);
+  CHECK(files->joined->ca_pem == node.node.ca_pem);
+  // The master trusts only the old CA in its front here: the chain leads there.
+  REQUIRE(node.run(RunningNode::look_now).is_ok());
+
+  cluster.stop();
+  CHECK_FALSE(node.run(RunningNode::look_now).is_ok());
+  CHECK(node.node.certificate_pem == files->joined->certificate_pem);
+}
