@@ -82,7 +82,8 @@ usage: ./dev COMMAND
 
   up                                build, start a one-node cluster here, wait until it is Ready
   down [--purge]                    stop it and its pods; --purge deletes its data too
-  demo                              a real workload from image to clean-up, each step timed
+  demo [--nodes N]                  a real workload from image to clean-up, each step timed;
+                                    with N boards: join, pods, logs, a lost master
   build [--release|--asan|--tsan]   build skiff into build/<kind>
   test [SUITE] [FILTER] [--all]     what every change must pass; --all adds the long forms
   sim [--seed N] [--ticks M]        the whole cluster on one thread, from a seed

@@ -155,13 +155,24 @@ demo_end() {
   rm -rf "$DEMO_FOLDER"
 }
 
+# `--nodes N`: a master and workers on boards of their own (demo_nodes.py); else one node.
 dev_demo() {
   need_root demo
+  local nodes=1
+  case "${1:-}" in
+    "") ;;
+    --nodes) nodes=${2:?demo: --nodes needs a number} ;;
+    *) die "demo: unknown option '$1'" ;;
+  esac
   need_packages "${PACKAGES_BUILD[@]}" "${PACKAGES_RUN[@]}" "${PACKAGES_TEST[@]}"
   need_kubectl
   use_ccache
   configure dev
   ninja -C build/dev src/skiff >&2
+  if [ "$nodes" != 1 ]; then
+    python3 packaging/dev/demo_nodes.py --skiff build/dev/src/skiff --nodes "$nodes"
+    return
+  fi
   local skiff=build/dev/src/skiff started=0
   DEMO_FOLDER=$(mktemp -d)
   trap demo_end EXIT

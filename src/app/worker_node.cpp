@@ -1,12 +1,125 @@
+#include <skiff/base/log.h>
+#include <skiff/base/random.h>
+#include <skiff/base/version.h>
+#include <skiff/client/uplink.h>
+
+#include "app/addresses.h"
+#include "app/join.h"
 #include "app/node_parts.h"
+#include "app/worker.h"
 
 namespace skiff::app {
 
-OpenedParts open_worker_node(const Config&, Threads&, FailureCallback) {
-  return base::Status(
-      base::Code::unimplemented,
-      "role worker alone is not there yet: this version runs a master, with or without "
-      "a worker beside it; leave --role away or give --role master");
+namespace {
+
+// The cluster's settings come from its master, whatever this board was told.
+Config with_cluster_settings(Config config, const ClusterSettings& cluster) {
+  config.cluster_cidr = cluster.cluster_cidr;
+  config.service_cidr = cluster.service_cidr;
+  config.cluster_dns = cluster.cluster_dns;
+  config.cluster_domain = cluster.cluster_domain;
+  return config;
+}
+
+std::vector<client::MasterAddress> addresses_of(const Config& config) {
+  std::vector<client::MasterAddress> masters;
+  for (const auto& server : config.servers) masters.push_back({server.host, server.port});
+  return masters;
+}
+
+class WorkerNode final : public NodeParts {
+ public:
+  WorkerNode(const Config& config, Threads& threads, FailureCallback on_failure)
+      : config_(config),
+        threads_(threads),
+        on_failure_(std::move(on_failure)),
+        background_(*threads.io) {}
+
+  base::Task<base::Status> start() override {
+    auto joined =
+        co_await ensure_joined(config_, *threads_.io, base::secure_random(), stopping_.token());
+    if (stopping_.token().is_cancelled()) co_return base::Status::ok();
+    if (!joined) co_return joined.status();
+    SKIFF_CO_RETURN_IF_ERROR(open(*joined));
+    background_.spawn(uplink_->run(background_.token()));
+    background_.spawn(
+        keep_credentials(config_, *threads_.io, std::move(*joined), tls_, background_.token()));
+    base::spawn_detached(threads_.agent->loop(),
+                         run_worker(worker_.get(), stopping_.token(), worker_done_));
+    base::spawn_detached(*threads_.io, watch_worker());
+    is_running_ = true;
+    base::log_info(
+        "skiff works",
+        {{"version", base::kGitVersion}, {"node", identity_.name}, {"address", identity_.ip}});
+    co_return base::Status::ok();
+  }
+
+  base::Task<void> stop() override {
+    stopping_.cancel();
+    if (is_running_) co_await worker_ended_.future();
+    // After the agent, whose last words go through it.
+    background_.cancel();
+    co_await background_.join();
+  }
+
+  base::Status close() override { return base::Status::ok(); }
+
+ private:
+  base::Status open(const JoinedNode& node) {
+    SKIFF_ASSIGN_OR_RETURN(std::string ip, find_node_ip(config_.node_ip));
+    identity_ = {node.name, std::move(ip)};
+    cluster_config_ = with_cluster_settings(config_, node.cluster);
+    http::TlsClientOptions tls;
+    tls.ca_pem = node.ca_pem;
+    tls.certificate_pem = node.certificate_pem;
+    tls.key_pem = node.key_pem;
+    SKIFF_ASSIGN_OR_RETURN(tls_, http::make_tls_client_context(tls));
+    client::UplinkOptions uplink;
+    uplink.loop = threads_.io.get();
+    uplink.random = &base::secure_random();
+    uplink.node_name = identity_.name;
+    uplink.masters = addresses_of(config_);
+    uplink.tls = tls_;
+    uplink_ = client::make_uplink(std::move(uplink));
+    SKIFF_ASSIGN_OR_RETURN(worker_,
+                           Worker::open(cluster_config_, identity_, threads_, uplink_->client()));
+    uplink_->set_local(&worker_->node_channel());
+    return base::Status::ok();
+  }
+
+  static base::Task<void> run_worker(Worker* worker, base::CancelToken cancel,
+                                     base::OneShot<base::Status> done) {
+    auto ended = co_await worker->run(cancel);
+    done.set(ended);
+  }
+  // Ends the node when the agent cannot go on.
+  base::Task<void> watch_worker() {
+    auto ended = co_await worker_done_.future();
+    worker_ended_.set(true);
+    if (!ended) on_failure_(ended.with_context("node agent"));
+  }
+
+  const Config& config_;
+  Threads& threads_;
+  FailureCallback on_failure_;
+  NodeIdentity identity_;
+  Config cluster_config_;
+  std::shared_ptr<http::TlsContext> tls_;
+  std::unique_ptr<client::Uplink> uplink_;
+  std::unique_ptr<Worker> worker_;
+  base::CancelSource stopping_;
+  base::TaskScope background_;  // uplink and renewal; io loop
+  base::OneShot<base::Status> worker_done_;
+  base::OneShot<bool> worker_ended_;
+  bool is_running_ = false;  // io loop
+};
+
+}  // namespace
+
+OpenedParts open_worker_node(const Config& config, Threads& threads, FailureCallback on_failure) {
+  std::unique_ptr<NodeParts> node =
+      std::make_unique<WorkerNode>(config, threads, std::move(on_failure));
+  return node;
 }
 
 }  // namespace skiff::app

@@ -8,7 +8,7 @@
 import os
 
 from host import Host
-from machine import Namespace, must
+from machine import Machine, Namespace, must, wait_for
 
 MASTER_IP, NEAR_IP, FAR_IP, HIDDEN_IP = "192.0.2.10", "192.0.2.11", "198.51.100.12", "203.0.113.13"
 ROUTER_IP, GATEWAY_IP = "192.0.2.1", "192.0.2.50"
@@ -109,3 +109,61 @@ class MasterAlone:
 
     def log_tail(self):
         return self.master.log_tail()
+
+
+class Worker(Machine):
+    """A board that joins: its node has the name of the host."""
+
+    def __init__(self, skiff, prefix, name, node_ip, flags=()):
+        super().__init__(skiff, f"{prefix}-{name}", node_ip, ["--role", "worker", "--server", f"https://{MASTER_IP}:6443", "--node-name", name, *flags])
+        self.node_name = name
+
+    def join(self, token):
+        """The first start; later ones need no token."""
+        self.extra_flags += ["--token", token]
+        self.start()
+        self.extra_flags = self.extra_flags[:-2]
+
+    def ended(self, seconds=20):
+        """Waits until skiff gives up; returns exit code and log."""
+        wait_for(lambda: self.process.poll() is not None, seconds, f"the end of skiff on {self.name}")
+        code, self.process = self.process.returncode, None
+        return code, self.log_tail()
+
+
+class Cluster(MasterAlone):
+    """A master alone and three workers: near, on another subnet, behind NAT."""
+
+    def __init__(self, skiff, name="cluster"):
+        super().__init__(skiff, name)
+        self.skiff = skiff
+        self.hosts = {host: Worker(skiff, name, host, address) for host, address in (("near", NEAR_IP), ("far", FAR_IP), ("hidden", HIDDEN_IP))}
+        self.guests = []
+
+    def new_token(self, *flags):
+        result = self.master.skiff_command("token", "create", *self.master.folder_flags(), *flags)
+        assert result.returncode == 0, result
+        return result.stdout.strip().splitlines()[-1]
+
+    def guest(self, name, address, flags=()):
+        """One more board on the master's network."""
+        worker = Worker(self.skiff, self.master.name, name, address, flags)
+        worker.create()
+        self.lan.plug(worker, f"{address}/24", ROUTER_IP)
+        self.guests.append(worker)
+        return worker
+
+    def join_all(self):
+        token = self.new_token()
+        for worker in self.hosts.values():
+            worker.join(token)
+        for name in self.hosts:
+            self.master.wait_node_ready(name)
+
+    def destroy(self):
+        left = [f"{worker.name}: {line}" for worker in [*self.hosts.values(), *self.guests] for line in worker.destroy()]
+        self.hosts, self.guests = {}, []
+        return left + super().destroy()
+
+    def log_tail(self):
+        return "\n".join(f"--- {machine.name}\n{machine.log_tail(25)}" for machine in (self.master, *self.hosts.values(), *self.guests))
