@@ -36,7 +36,8 @@ std::vector<codec::Json> taints_of(const Config& config) {
 
 base::Result<std::unique_ptr<Worker>> Worker::open(const Config& config,
                                                    const NodeIdentity& identity, Threads& threads,
-                                                   client::Client& client) {
+                                                   client::Client& client,
+                                                   bool master_renews_lease) {
   SKIFF_RETURN_IF_ERROR(check_runtime(config));
   std::unique_ptr<Worker> worker(new Worker(config, identity, threads, client));
   loop::Loop& loop = threads.agent->loop();
@@ -72,6 +73,7 @@ base::Result<std::unique_ptr<Worker>> Worker::open(const Config& config,
   options.node_labels = config.node_labels;
   options.node_taints = taints_of(config);
   options.node_ip = identity.ip;
+  options.master_renews_lease = master_renews_lease;
   options.data_dir = config.data_dir;
   options.runtime_dir = config.runtime_dir;
   options.cgroup_parent = config.cgroup_parent;

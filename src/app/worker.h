@@ -15,10 +15,12 @@ namespace skiff::app {
 // Made on the main thread; runs on the agent loop.
 class Worker {
  public:
-  // Everything given outlives the worker.
+  // Everything given outlives the worker. `master_renews_lease`: the node is connected to a master
+  // that does (client/uplink).
   static base::Result<std::unique_ptr<Worker>> open(const Config& config,
                                                     const NodeIdentity& identity, Threads& threads,
-                                                    client::Client& client);
+                                                    client::Client& client,
+                                                    bool master_renews_lease);
   client::NodeChannel& node_channel() { return agent_->node_channel(); }
   // On the agent loop, until cancelled; leaves containers running.
   base::Task<base::Status> run(base::CancelToken cancel);

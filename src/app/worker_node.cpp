@@ -73,6 +73,7 @@ class WorkerNode final : public NodeParts {
     tls.ca_pem = node.ca_pem;
     tls.certificate_pem = node.certificate_pem;
     tls.key_pem = node.key_pem;
+    tls.now = [] { return loop::real_clock().now(); };
     SKIFF_ASSIGN_OR_RETURN(tls_, http::make_tls_client_context(tls));
     client::UplinkOptions uplink;
     uplink.loop = threads_.io.get();
@@ -80,9 +81,10 @@ class WorkerNode final : public NodeParts {
     uplink.node_name = identity_.name;
     uplink.masters = addresses_of(config_);
     uplink.tls = tls_;
+    uplink.node_session = client::make_node_session(*threads_.io, identity_.name);
     uplink_ = client::make_uplink(std::move(uplink));
-    SKIFF_ASSIGN_OR_RETURN(worker_,
-                           Worker::open(cluster_config_, identity_, threads_, uplink_->client()));
+    SKIFF_ASSIGN_OR_RETURN(
+        worker_, Worker::open(cluster_config_, identity_, threads_, uplink_->client(), true));
     uplink_->set_local(&worker_->node_channel());
     return base::Status::ok();
   }
