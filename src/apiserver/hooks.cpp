@@ -29,7 +29,7 @@ admission::Attributes AdmissionHooks::attributes(const Json& object, const Json&
 }
 
 base::Task<api::Outcome<>> AdmissionHooks::mutate(Json& object, const Json& live) {
-  SKIFF_CO_CHECK(guard_node_key(context_, object, live));
+  SKIFF_CO_CHECK(claim_node_key(context_, object, live));
   auto a = attributes(object, live);
   auto task = context_.services.admission->mutate(a, object, live);
   SKIFF_CO_CHECK(co_await std::move(task));

@@ -7,10 +7,10 @@
 #include <skiff/sys/files.h>
 
 #include "app/addresses.h"
-#include "app/authority_files.h"
-#include "app/key_files.h"
+#include "app/credentials/authority_files.h"
+#include "app/credentials/key_files.h"
+#include "app/credentials/service_account_keys.h"
 #include "app/limits.h"
-#include "app/service_account_keys.h"
 
 #include <unistd.h>
 

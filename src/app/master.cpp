@@ -3,8 +3,8 @@
 #include <skiff/base/random.h>
 #include <skiff/base/strings.h>
 
+#include "app/credentials/service_account_keys.h"
 #include "app/limits.h"
-#include "app/service_account_keys.h"
 
 namespace skiff::app {
 

@@ -2,8 +2,8 @@
 #include <skiff/base/version.h>
 
 #include "app/bootstrap.h"
-#include "app/certificate_keeper.h"
 #include "app/control.h"
+#include "app/credentials/certificate_keeper.h"
 #include "app/join/prepared_tokens.h"
 #include "app/late_node_channel.h"
 #include "app/master.h"

@@ -4,10 +4,10 @@
 #include <skiff/loop/time_floor.h>
 #include <skiff/sys/files.h>
 
+#include "app/credentials/time_floor.h"
 #include "app/node_parts.h"
 #include "app/systemd_notify.h"
 #include "app/threads.h"
-#include "app/time_floor.h"
 
 #include <csignal>
 #include <optional>

@@ -77,11 +77,13 @@ api::Outcome<> restrict_node(const NodeWrite& write) {
     return write.refuse(not_allowed(write, base::concat("modify node ", base::quote(a.name))));
   }
   if (a.operation == Operation::remove) return api::Done{};
+  // At creation the API server has written the key of the connection over what the node said.
+  if (a.operation == Operation::create) return check_create(write);
   if (api::annotation(write.object, kKeyAnnotation) !=
       api::annotation(write.live, kKeyAnnotation)) {
     return write.refuse(not_allowed(write, base::concat("modify the annotation ", kKeyAnnotation)));
   }
-  return a.operation == Operation::create ? check_create(write) : check_update(write);
+  return check_update(write);
 }
 
 }  // namespace skiff::admission

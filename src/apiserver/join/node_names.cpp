@@ -48,20 +48,18 @@ bool may_be_node(const Services& services, std::string_view node_name,
   return !state.is_taken || state.key_sha256.empty() || state.key_sha256 == key_sha256;
 }
 
-api::Outcome<> guard_node_key(const RequestContext& context, Json& object, const Json& live) {
+api::Outcome<> claim_node_key(const RequestContext& context, Json& object, const Json& live) {
   const auto& info = context.info;
   const auto node = auth::node_name_of(context.user);
-  if (node.empty() || object.is_null() || !info.group.empty() || info.resource != "nodes")
-    return api::Done{};
+  if (node.empty() || object.is_null() || !live.is_null()) return api::Done{};
+  if (!info.group.empty() || info.resource != "nodes") return api::Done{};
   const auto& own_key = context.request.peer.certificate_key_sha256;
   const Json& given = std::as_const(object)["metadata"]["annotations"];
-  if (live.is_null() && !own_key.empty() && (given.is_object() || given.is_null())) {
+  if (!own_key.empty() && (given.is_object() || given.is_null())) {
     object["metadata"]["annotations"].set(auth::kNodeKeyAnnotation, own_key);
     return api::Done{};
   }
-  if (api::annotation(object, auth::kNodeKeyAnnotation) ==
-      api::annotation(live, auth::kNodeKeyAnnotation))
-    return api::Done{};
+  if (api::annotation(object, auth::kNodeKeyAnnotation).empty()) return api::Done{};
   return api::forbidden_error(
       "", "nodes", api::name_of(object),
       base::concat("node ", base::quote(node), " is not allowed to modify the annotation ",

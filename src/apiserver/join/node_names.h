@@ -14,9 +14,9 @@ auth::NodeNameState node_name_state(const Services& services, std::string_view n
 // that the authority has signed for.
 bool may_be_node(const Services& services, std::string_view node_name, std::string_view key_sha256);
 
-// What a node writes of its own Node: one that it makes gets the key that it came with, and it
-// changes no key that is there. Errors: 403.
-api::Outcome<> guard_node_key(const RequestContext& context, codec::Json& object,
+// A Node that a node makes for itself gets the key that it came with, whatever it says; keys that
+// are there are NodeRestriction's. Errors: 403, a key without a certificate.
+api::Outcome<> claim_node_key(const RequestContext& context, codec::Json& object,
                               const codec::Json& live);
 
 // Makes the Node, or writes the key on the one that is there, in place of `expected_key`. A Node

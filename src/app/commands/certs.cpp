@@ -4,9 +4,9 @@
 #include <skiff/loop/loop.h>
 #include <skiff/pki/certificate.h>
 
-#include "app/authority_files.h"
 #include "app/commands/command_list.h"
-#include "app/key_files.h"
+#include "app/credentials/authority_files.h"
+#include "app/credentials/key_files.h"
 
 #include <fcntl.h>
 #include <signal.h>

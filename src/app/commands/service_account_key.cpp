@@ -1,5 +1,5 @@
 #include "app/commands/command_list.h"
-#include "app/service_account_keys.h"
+#include "app/credentials/service_account_keys.h"
 
 #include <cstdio>
 

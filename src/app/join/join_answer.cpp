@@ -89,7 +89,7 @@ base::WallTime judging_time(const std::string& authorities_pem, base::WallTime n
 
 base::Result<JoinedNode> parse_join_answer(std::string_view body, const std::string& node_name,
                                            const std::string& key_pem) {
-  auto tree = parse_answer(body);
+  const auto tree = parse_answer(body);
   if (!tree) return damaged("no JSON");
   auto member = [&](const char* key) { return std::string((*tree)[key].as_string()); };
   JoinedNode joined;
@@ -110,7 +110,7 @@ base::Result<JoinedNode> parse_join_answer(std::string_view body, const std::str
 }
 
 base::Status refusal_of(int http_status, std::string_view body) {
-  auto tree = parse_answer(body);
+  const auto tree = parse_answer(body);
   api::ApiError error;
   if (tree && (*tree)["kind"].as_string() == "Status") error = api::ApiError::from_json(*tree);
   if (error.code != http_status || error.message.empty()) {

@@ -48,8 +48,8 @@ base::Result<std::string> plan_node_name(const HostIdentity& host) {
     return base::invalid_argument(
         "neither the host's name nor its hardware tells this board from others; give the node a "
         "name with --node-name");
-  if (name.empty() || name == "localhost" || name == "none") name = "node";
   if (auto dot = name.find('.'); dot != name.npos) name.resize(dot);
+  if (name.empty() || name == "localhost" || name == "none") name = "node";
   return base::concat(name, "-", pki::sha256_hex(id).substr(0, kHashDigits));
 }
 

@@ -5,9 +5,9 @@
 
 #include <catch2/catch.hpp>
 
-#include "app/authority_files.h"
-#include "app/certificate_keeper.h"
-#include "app/key_files.h"
+#include "app/credentials/authority_files.h"
+#include "app/credentials/certificate_keeper.h"
+#include "app/credentials/key_files.h"
 
 #include "support/sim_loop.h"
 

@@ -1,8 +1,8 @@
 #include <catch2/catch.hpp>
 
-#include "app/credential_keeper.h"
+#include "app/credentials/credential_keeper.h"
+#include "app/credentials/plan_renewal.h"
 #include "app/join/joined_files.h"
-#include "app/plan_renewal.h"
 #include "unit/app/join_cluster.h"
 
 #include <filesystem>

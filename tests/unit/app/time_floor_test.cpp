@@ -4,8 +4,8 @@
 #include <catch2/catch.hpp>
 
 #include "app/bootstrap.h"
-#include "app/key_files.h"
-#include "app/time_floor.h"
+#include "app/credentials/key_files.h"
+#include "app/credentials/time_floor.h"
 
 #include <filesystem>
 

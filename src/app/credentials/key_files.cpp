@@ -1,4 +1,4 @@
-#include "app/key_files.h"
+#include "app/credentials/key_files.h"
 
 #include <skiff/sys/files.h>
 

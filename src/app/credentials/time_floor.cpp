@@ -1,4 +1,4 @@
-#include "app/time_floor.h"
+#include "app/credentials/time_floor.h"
 
 #include <skiff/base/log.h>
 #include <skiff/base/strings.h>
@@ -6,7 +6,7 @@
 #include <skiff/pki/certificate.h>
 #include <skiff/sys/files.h>
 
-#include "app/key_files.h"
+#include "app/credentials/key_files.h"
 #include "app/limits.h"
 
 #include <algorithm>

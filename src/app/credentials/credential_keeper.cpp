@@ -1,4 +1,4 @@
-#include "app/credential_keeper.h"
+#include "app/credentials/credential_keeper.h"
 
 #include <skiff/base/log.h>
 #include <skiff/base/strings.h>
@@ -6,10 +6,10 @@
 #include <skiff/loop/work_pool.h>
 #include <skiff/pki/certificate.h>
 
+#include "app/credentials/plan_renewal.h"
 #include "app/join/join_answer.h"
 #include "app/join/joined_files.h"
 #include "app/limits.h"
-#include "app/plan_renewal.h"
 
 #include <algorithm>
 

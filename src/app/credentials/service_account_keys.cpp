@@ -1,4 +1,4 @@
-#include "app/service_account_keys.h"
+#include "app/credentials/service_account_keys.h"
 
 #include <skiff/base/log.h>
 #include <skiff/base/strings.h>

@@ -1,7 +1,7 @@
 #include <skiff/base/log.h>
 #include <skiff/loop/work_pool.h>
 
-#include "app/credential_keeper.h"
+#include "app/credentials/credential_keeper.h"
 #include "app/join.h"
 
 namespace skiff::app {

@@ -1,4 +1,4 @@
-#include "app/authority_files.h"
+#include "app/credentials/authority_files.h"
 
 #include <skiff/base/random.h>
 #include <skiff/base/strings.h>
@@ -6,7 +6,7 @@
 #include <skiff/pki/token.h>
 #include <skiff/sys/files.h>
 
-#include "app/key_files.h"
+#include "app/credentials/key_files.h"
 #include "app/limits.h"
 
 namespace skiff::app {

@@ -1,4 +1,4 @@
-#include "app/plan_renewal.h"
+#include "app/credentials/plan_renewal.h"
 
 #include <algorithm>
 #include <cstdint>

@@ -1,11 +1,11 @@
-#include "app/certificate_keeper.h"
+#include "app/credentials/certificate_keeper.h"
 
 #include <skiff/base/log.h>
 #include <skiff/base/strings.h>
 #include <skiff/loop/work_pool.h>
 #include <skiff/sys/files.h>
 
-#include "app/authority_files.h"
+#include "app/credentials/authority_files.h"
 #include "app/limits.h"
 
 namespace skiff::app {
