@@ -58,7 +58,7 @@ def kubectl_with(host, path, *arguments):
 
 def approve_and_use(host):
     for version in host.kubectls:
-        name = f"jane-{version.replace('.', '-')}"
+        name = f"carol-{version.replace('.', '-')}"
         key = ask(host, name, f"/CN={name}/O=dev", version=version, more="  expirationSeconds: 3600")
         expect(host.kubectl_ok("get", "csr", name, version=version), rf"^{name}\s+\S+\s+{SIGNER}\s+system:admin\s+60m\s+Pending$", f"{version} pending")
         host.kubectl_ok("certificate", "approve", name, version=version)

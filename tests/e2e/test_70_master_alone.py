@@ -58,10 +58,10 @@ def no_agent(cluster):
     assert ": sk" not in links and "10.43.0.10" not in run(master.command(["ip", "-o", "address"])).stdout, links
 
 
-def a_worker_alone_is_refused(cluster):
+def a_worker_needs_a_token(cluster):
     result = cluster.master.skiff_command("run", "--role", "worker", "--server", f"https://{MASTER_IP}:6443", "--data-dir", cluster.master.folder / "w", "--runtime-dir", cluster.master.folder / "wr")
-    assert result.returncode == 1, result
-    expect(result.stderr, r"role worker alone is not there yet", "role worker")
+    assert result.returncode == 2, result
+    expect(result.stderr, r"^skiff: this board is no node of a cluster yet: give it a token", "role worker")
 
 
 def a_restart_keeps_objects(cluster):
@@ -73,4 +73,4 @@ def a_restart_keeps_objects(cluster):
 
 
 TESTS = [("no node", no_node), ("pods wait for a node", pods_wait_for_a_node), ("every host reaches it", every_host_reaches_it),
-         ("nobody reaches the host behind NAT", nobody_reaches_the_hidden_host), ("no agent", no_agent), ("a worker alone is refused", a_worker_alone_is_refused), ("a restart keeps objects", a_restart_keeps_objects)]
+         ("nobody reaches the host behind NAT", nobody_reaches_the_hidden_host), ("no agent", no_agent), ("a worker needs a token", a_worker_needs_a_token), ("a restart keeps objects", a_restart_keeps_objects)]
