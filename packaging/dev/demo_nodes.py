@@ -24,12 +24,14 @@ class Boards:
 
     def connect(self):
         self.lan.create()
-        for board in (self.master, *self.workers):
-            board.create()
-            if board.node_ip == HIDDEN_IP:
-                self.lan.plug_hidden(board, HIDDEN_IP)
+        self.master.create()
+        self.lan.plug(self.master, f"{MASTER_IP}/24", ROUTER_IP)
+        for worker in self.workers:
+            worker.create()
+            if worker.address == HIDDEN_IP:
+                self.lan.plug_hidden(worker, HIDDEN_IP)
             else:
-                self.lan.plug(board, f"{board.node_ip}/24", ROUTER_IP)
+                self.lan.plug(worker, f"{worker.address}/24", ROUTER_IP)
 
     def start_master(self):
         self.master.start()
@@ -110,7 +112,7 @@ def main():
         step("connect the boards", boards.connect)
         step("board1: skiff run", boards.start_master)
         for worker in boards.workers:
-            where = ", behind NAT" if worker.node_ip == HIDDEN_IP else ""
+            where = ", behind NAT" if worker.address == HIDDEN_IP else ""
             step(f"{worker.node_name}{where}: skiff token create, skiff run --role worker; Ready", boards.join, worker)
         step("import an image on every board", boards.import_image)
         step("a pod on every board is Ready", boards.run_pods)

@@ -81,6 +81,7 @@ class AgentImpl final : public Agent {
     auto status = co_await adopt();
     if (!status.is_ok()) co_return status;
     auto pods = make_pod_informer();
+    auto node = make_node_informer();
     base::TaskScope scope(*options_.executor);
     base::CancelCallback on_cancel(cancel, [&scope] { scope.cancel(); });
     reporter_ = std::make_unique<NodeReporter>(
@@ -95,6 +96,7 @@ class AgentImpl final : public Agent {
     if (!options_.master_renews_lease) scope.spawn(reporter_->run_lease(scope.token()));
     scope.spawn(collect_images(scope.token()));
     scope.spawn(pods->run(scope.token()));
+    scope.spawn(node->run(scope.token()));
     bool synced = co_await pods->wait_synced(scope.token());
     if (synced) co_await pods_.remove_orphans();
     co_await scope.join();
@@ -239,6 +241,15 @@ class AgentImpl final : public Agent {
                                           client::resources::pods, options, {});
     informer->add_handler(
         [this](const auto& before, const auto& after) { pods_.on_pod(before, after); });
+    return informer;
+  }
+
+  std::unique_ptr<client::Informer> make_node_informer() {
+    client::ListOptions options;
+    options.field_selector = base::concat("metadata.name=", options_.node_name);
+    auto informer = client::make_informer(*options_.client, *options_.timers,
+                                          client::resources::nodes, options, {});
+    informer->add_handler([this](const auto&, const auto& after) { reporter_->on_node(after); });
     return informer;
   }
 

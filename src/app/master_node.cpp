@@ -31,8 +31,7 @@ class MasterNode final : public NodeParts {
     keeper_->attach(master_->tls());
     if (!config_.worker) return base::Status::ok();
     node_client_ = master_->api().loopback_client(auth::node_user(identity_.name));
-    SKIFF_ASSIGN_OR_RETURN(worker_,
-                           Worker::open(config_, identity_, threads_, *node_client_, false));
+    SKIFF_ASSIGN_OR_RETURN(worker_, Worker::open(config_, identity_, threads_, *node_client_, {}));
     return base::Status::ok();
   }
 

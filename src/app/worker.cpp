@@ -36,8 +36,7 @@ std::vector<codec::Json> taints_of(const Config& config) {
 
 base::Result<std::unique_ptr<Worker>> Worker::open(const Config& config,
                                                    const NodeIdentity& identity, Threads& threads,
-                                                   client::Client& client,
-                                                   bool master_renews_lease) {
+                                                   client::Client& client, MasterApart apart) {
   SKIFF_RETURN_IF_ERROR(check_runtime(config));
   std::unique_ptr<Worker> worker(new Worker(config, identity, threads, client));
   loop::Loop& loop = threads.agent->loop();
@@ -73,7 +72,8 @@ base::Result<std::unique_ptr<Worker>> Worker::open(const Config& config,
   options.node_labels = config.node_labels;
   options.node_taints = taints_of(config);
   options.node_ip = identity.ip;
-  options.master_renews_lease = master_renews_lease;
+  options.master_renews_lease = apart.renews_lease;
+  worker->on_new_address_ = std::move(apart.on_new_address);
   options.data_dir = config.data_dir;
   options.runtime_dir = config.runtime_dir;
   options.cgroup_parent = config.cgroup_parent;
@@ -104,11 +104,13 @@ base::Task<void> Worker::use_address() {
   if (before == node_ip_) co_return;
   base::log_info("the node has another address", {{"before", before}, {"now", node_ip_}});
   agent_->set_node_ip(node_ip_);
+  if (on_new_address_) on_new_address_();
 }
 
 base::Task<void> Worker::follow_address(base::CancelToken cancel) {
-  auto ended = co_await net::watch_addresses(
-      threads_.agent->loop(), [this] { return use_address(); }, cancel);
+  std::function<base::Task<void>()> on_change = [this] { return use_address(); };
+  auto watching = net::watch_addresses(threads_.agent->loop(), std::move(on_change), cancel);
+  auto ended = co_await std::move(watching);
   if (!ended) base::log_warning("the node's address is not followed", {{"error", ended}});
 }
 

@@ -12,15 +12,19 @@
 
 namespace skiff::app {
 
+// What is otherwise for a worker that is not in its master's process.
+struct MasterApart {
+  bool renews_lease = false;             // on the node's connection (client/uplink)
+  std::function<void()> on_new_address;  // on the agent loop
+};
+
 // Made on the main thread; runs on the agent loop.
 class Worker {
  public:
-  // Everything given outlives the worker. `master_renews_lease`: the node is connected to a master
-  // that does (client/uplink).
+  // Everything given by reference outlives the worker.
   static base::Result<std::unique_ptr<Worker>> open(const Config& config,
                                                     const NodeIdentity& identity, Threads& threads,
-                                                    client::Client& client,
-                                                    bool master_renews_lease);
+                                                    client::Client& client, MasterApart apart);
   client::NodeChannel& node_channel() { return agent_->node_channel(); }
   // On the agent loop, until cancelled; leaves containers running.
   base::Task<base::Status> run(base::CancelToken cancel);
@@ -41,6 +45,7 @@ class Worker {
 
   const Config& config_;
   std::string node_ip_;
+  std::function<void()> on_new_address_;
   Threads& threads_;
   client::Client& client_;
   ServiceNetwork services_;

@@ -83,8 +83,11 @@ class WorkerNode final : public NodeParts {
     uplink.tls = tls_;
     uplink.node_session = client::make_node_session(*threads_.io, identity_.name);
     uplink_ = client::make_uplink(std::move(uplink));
-    SKIFF_ASSIGN_OR_RETURN(
-        worker_, Worker::open(cluster_config_, identity_, threads_, uplink_->client(), true));
+    MasterApart apart;
+    apart.renews_lease = true;
+    apart.on_new_address = [this] { threads_.io->post([this] { uplink_->reconnect(); }); };
+    SKIFF_ASSIGN_OR_RETURN(worker_, Worker::open(cluster_config_, identity_, threads_,
+                                                 uplink_->client(), std::move(apart)));
     uplink_->set_local(&worker_->node_channel());
     return base::Status::ok();
   }

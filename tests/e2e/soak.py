@@ -13,23 +13,10 @@ import time
 import traceback
 
 from machine import wait_for
-from topology import MASTER_IP, Cluster
+from topology import Cluster, cut_off, let_through
 
 IMAGE = "skiff.test/web:1"
 CONVERGED_SECONDS_MAX = 90
-
-
-def block(machine, rule):
-    """Drops packets between a host and the master for a while; its own rules stay."""
-    rules = f"""table ip fault {{
-  chain in {{ type filter hook input priority -300; ip saddr {MASTER_IP} {rule} drop; }}
-  chain out {{ type filter hook output priority -300; ip daddr {MASTER_IP} {rule} drop; }}
-}}"""
-    machine.inside(["nft", "-f", "-"], input=rules)
-
-
-def unblock(machine):
-    machine.inside(["nft", "delete", "table", "ip", "fault"])
 
 
 class Soak:
@@ -85,16 +72,16 @@ class Soak:
 
     def partition(self):
         worker, seconds = self.some_worker(), self.random.uniform(5, 40)
-        block(worker, "")
+        cut_off(worker)
         time.sleep(seconds)
-        unblock(worker)
+        let_through(worker)
         return f"{worker.node_name} cut off for {seconds:.1f} s"
 
     def loss(self):
         worker, percent = self.some_worker(), self.random.randint(5, 40)
-        block(worker, f"numgen random mod 100 < {percent}")
+        cut_off(worker, f"numgen random mod 100 < {percent}")
         time.sleep(20)
-        unblock(worker)
+        let_through(worker)
         return f"{worker.node_name} loses {percent} % for 20 s"
 
     def everything_killed(self):

@@ -6,7 +6,7 @@ import time
 import test_40_streams as streams
 from host import expect
 from machine import run, wait_for
-from topology import HIDDEN_IP, Cluster
+from topology import HIDDEN_IP, ROUTER_IP, Cluster, cut_off, let_through
 
 IMAGE = "skiff.test/web:1"
 # One client of each protocol: SPDY, WebSocket with SPDY port-forward, WebSocket.
@@ -148,10 +148,43 @@ def restarted_worker(cluster):
     assert container_pid(cluster, "on-near") == before
 
 
+def a_worker_gets_another_address(cluster):
+    """As from DHCP: the old one goes first. The default route goes with it."""
+    near, other = cluster.hosts["near"], "192.0.2.77"
+    before = container_pid(cluster, "on-near")
+
+    def move(old, new):
+        near.inside(["ip", "address", "del", f"{old}/24", "dev", "eth0"])
+        near.inside(["ip", "address", "add", f"{new}/24", "dev", "eth0"])
+        near.inside(["ip", "route", "replace", "default", "via", ROUTER_IP])
+        wait_for(lambda: cluster.master.kubectl_ok("get", "node", "near", "-o", "jsonpath={.status.addresses[?(@.type=='InternalIP')].address}") == new, 10, f"the node's address {new}")
+        wait_for(lambda: cluster.master.kubectl("exec", "on-near", "--", "true").returncode == 0, 30, "an exec on near")
+        wait_for(lambda: cluster.master.kubectl_ok("get", "pod", "on-near", "-o", "jsonpath={.status.hostIP}") == new, 10, f"the pod's host address {new}")
+        assert "src " + new in near.inside(["ip", "route", "show", "10.43.0.0/16"])
+    move(near.address, other)
+    move(other, near.address)
+    assert container_pid(cluster, "on-near") == before
+
+
+def a_partition_heals(cluster):
+    far = cluster.hosts["far"]
+    apply_pod(cluster, "stays", "far")
+    wait_ready(cluster, "stays")
+    before = container_pid(cluster, "stays")
+    cut_off(far)
+    wait_for(lambda: "not connected to this master" in cluster.master.kubectl("exec", "stays", "--", "true", timeout=90).stderr, 120, "the master's notice")
+    let_through(far)
+    wait_for(lambda: cluster.master.kubectl("exec", "stays", "--", "true").returncode == 0, 60, "an exec on far")
+    cluster.master.wait_node_ready("far")
+    assert container_pid(cluster, "stays") == before
+
+
+LONG_TESTS = [("a partition heals", a_partition_heals)]
 TESTS = [("workers join", workers_join), ("a worker has no database", a_worker_has_no_database), ("the hidden node takes no connections", the_hidden_node_takes_no_connections),
          ("certificates are the nodes' own", certificates_are_the_nodes_own), ("pods run everywhere", pods_run_everywhere), ("stream pods", stream_pods),
          ("exec: output, error, exit code", through_the_connection(streams.exec_output)), ("exec: stdin", through_the_connection(streams.exec_stdin)),
          ("exec: large output", through_the_connection(streams.exec_large_output)), ("exec: terminal", through_the_connection(streams.exec_terminal)),
          ("cp both ways", through_the_connection(streams.copy_both_ways)), ("attach", through_the_connection(streams.attach_stdin)),
          ("port-forward", through_the_connection(streams.port_forward)), ("proxy and debug", proxy_and_debug),
-         ("a slow reader holds nobody up", a_slow_reader_holds_nobody_up), ("a restarted master", restarted_master), ("a restarted worker", restarted_worker)]
+         ("a slow reader holds nobody up", a_slow_reader_holds_nobody_up), ("a restarted master", restarted_master), ("a restarted worker", restarted_worker),
+         ("a worker gets another address", a_worker_gets_another_address)]

@@ -31,6 +31,18 @@ def forward(namespace):
     namespace.inside(["sysctl", "-qw", "net.ipv4.ip_forward=1"])
 
 
+def cut_off(machine, which=""):
+    """Drops packets between a host and the master, all or which nft's words say; rules of others stay."""
+    machine.inside(["nft", "-f", "-"], input=f"""table ip fault {{
+  chain in {{ type filter hook input priority -300; ip saddr {MASTER_IP} {which} drop; }}
+  chain out {{ type filter hook output priority -300; ip daddr {MASTER_IP} {which} drop; }}
+}}""")
+
+
+def let_through(machine):
+    machine.inside(["nft", "delete", "table", "ip", "fault"])
+
+
 class Lan:
     """The links alone; hosts are given by name."""
 
@@ -112,11 +124,11 @@ class MasterAlone:
 
 
 class Worker(Machine):
-    """A board that joins: its node has the name of the host."""
+    """A board that joins: its node has the name of the host, and whatever address its link has."""
 
-    def __init__(self, skiff, prefix, name, node_ip, flags=()):
-        super().__init__(skiff, f"{prefix}-{name}", node_ip, ["--role", "worker", "--server", f"https://{MASTER_IP}:6443", "--node-name", name, *flags])
-        self.node_name = name
+    def __init__(self, skiff, prefix, name, address, flags=()):
+        super().__init__(skiff, f"{prefix}-{name}", "eth0", ["--role", "worker", "--server", f"https://{MASTER_IP}:6443", "--node-name", name, *flags])
+        self.node_name, self.address = name, address
 
     def join(self, token):
         """The first start; later ones need no token."""

@@ -61,6 +61,9 @@ class Uplink {
   virtual Client& client() = 0;
   virtual void set_local(NodeChannel* local) = 0;
   virtual bool is_connected() const = 0;
+  // Gives the connection up for another one: this board has another address, so that nobody hears
+  // the old one any more.
+  virtual void reconnect() = 0;
   // Keeps the connection until cancelled.
   virtual base::Task<void> run(base::CancelToken cancel) = 0;
 };

@@ -1,6 +1,7 @@
 #include "agent/node/node_reporter.h"
 
 #include <skiff/base/log.h>
+#include <skiff/base/strings.h>
 #include <skiff/client/node_lease.h>
 #include <skiff/loop/work_pool.h>
 
@@ -9,6 +10,7 @@
 #include "agent/pod/wait.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace skiff::agent {
 
@@ -42,6 +44,30 @@ void NodeReporter::set_node_ip(std::string ip) {
   changed_.notify();
 }
 
+namespace {
+
+std::int64_t version_of(const Json& node) {
+  return base::parse_int(node["metadata"]["resourceVersion"].as_string()).value_or(0);
+}
+
+}  // namespace
+
+// Answers and the watch overtake each other.
+void NodeReporter::take_node(Json node) {
+  if (version_of(node) >= version_of(node_)) node_ = std::move(node);
+}
+
+void NodeReporter::on_node(const api::StoredObject& node) {
+  auto tree = node.empty() ? base::Result<Json>(Json()) : node.parse();
+  if (!tree || !is_registered_ || version_of(*tree) <= version_of(node_)) return;
+  const Json& present = std::as_const(node_);
+  const Json& fresh = std::as_const(*tree);
+  const bool is_other = is_node_status_changed(present["status"], fresh["status"]) ||
+                        present["spec"]["podCIDR"] != fresh["spec"]["podCIDR"];
+  node_ = std::move(*tree);
+  if (is_other) changed_.notify();
+}
+
 base::Task<base::Status> NodeReporter::register_node() {
   auto& client = *context_.options.client;
   auto present = co_await client.get(client::resources::nodes, "", input_.name);
@@ -61,7 +87,8 @@ base::Task<base::Status> NodeReporter::register_node() {
     }
   }
   if (!present) co_return present.status();
-  node_ = std::move(*present);
+  node_ = Json();
+  take_node(std::move(*present));
   is_registered_ = true;
   registered_.notify();
   co_return base::Status();
@@ -89,13 +116,13 @@ base::Task<base::Status> NodeReporter::report() {
       if (answer.code() == base::Code::not_found) is_registered_ = false;
       co_return answer.status();
     }
-    node_ = std::move(*answer);
+    take_node(std::move(*answer));
     reported_at_ = context_.monotonic();
   }
   if (node_["spec"]["podCIDR"].empty()) {
     auto fresh = co_await client.get(client::resources::nodes, "", input_.name);
     if (!fresh) co_return fresh.status();
-    node_ = std::move(*fresh);
+    take_node(std::move(*fresh));
   }
   std::string cidr(node_["spec"]["podCIDR"].as_string());
   if (!cidr.empty() && cidr != told_cidr_) {

@@ -21,11 +21,15 @@ class NodeReporter {
   // Empty: ready.
   void set_not_ready(std::string message);
   void set_node_ip(std::string ip);
+  // The Node as the API has it, from a watch: what others made of it (the master's verdict after an
+  // outage, another podCIDR) is answered at once.
+  void on_node(const api::StoredObject& node);
   const std::string& not_ready() const { return input_.not_ready_message; }
   static NodeInput make_input(const AgentOptions& options, HostFacts host);
 
  private:
   base::Task<base::Status> register_node();
+  void take_node(codec::Json node);
   base::Task<base::Status> report();
   base::Task<base::Status> renew();
 

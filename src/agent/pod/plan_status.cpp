@@ -268,7 +268,8 @@ codec::Json plan_status_patch(const codec::Json& before, const codec::Json& afte
     if (before[member.key] == member.value) continue;
     codec::Json value = member.value;
     // Merged by "ip" otherwise: an old address would stay.
-    if (member.key == "podIPs" && !before["podIPs"].empty()) {
+    const bool is_by_ip = member.key == "podIPs" || member.key == "hostIPs";
+    if (is_by_ip && !before[member.key].empty()) {
       value = codec::Json::array({codec::Json::object({{"$patch", "replace"}})});
       for (const auto& item : member.value.items()) value.push_back(item);
     }

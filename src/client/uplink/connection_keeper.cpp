@@ -50,6 +50,10 @@ void ConnectionKeeper::set_established(bool established) {
   if (options_.on_change) options_.on_change(established);
 }
 
+void ConnectionKeeper::drop() {
+  if (auto connection = connection_.lock()) connection->close();
+}
+
 // One line for an outage; what every attempt says is for those who look for it.
 void ConnectionKeeper::log_failure(const MasterAddress& master, const base::Status& why) {
   if (std::exchange(told_, true)) {
@@ -62,6 +66,7 @@ void ConnectionKeeper::log_failure(const MasterAddress& master, const base::Stat
 base::Task<base::Status> ConnectionKeeper::use(std::shared_ptr<http::Http2Connection> connection,
                                                std::string where, base::CancelToken cancel) {
   base::TaskScope scope(*options_.loop);
+  connection_ = connection;
   link_->connected(connection);
   scope.spawn(carrier_(connection, scope.token()));
   auto established = [this, where] {

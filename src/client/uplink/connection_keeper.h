@@ -21,6 +21,8 @@ class ConnectionKeeper {
   base::Task<void> run(base::CancelToken cancel);
   bool is_established() const { return established_; }
   void set_local(NodeChannel* local) { options_.local = local; }
+  // Ends the connection, if there is one; another is made as after any loss.
+  void drop();
 
  private:
   base::Task<base::Result<std::unique_ptr<http::Http2Connection>>> connect(
@@ -34,6 +36,7 @@ class ConnectionKeeper {
   UplinkOptions options_;
   std::shared_ptr<MasterLink> link_;
   Carrier carrier_;
+  std::weak_ptr<http::Http2Connection> connection_;
   bool established_ = false;
   bool told_ = false;  // that masters cannot be reached
 };

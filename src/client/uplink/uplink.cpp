@@ -22,6 +22,7 @@ class UplinkImpl final : public Uplink {
   Client& client() override { return *client_; }
   void set_local(NodeChannel* local) override { keeper_.set_local(local); }
   bool is_connected() const override { return keeper_.is_established(); }
+  void reconnect() override { keeper_.drop(); }
   base::Task<void> run(base::CancelToken cancel) override {
     auto keeping = keeper_.run(std::move(cancel));
     co_await keeping;

@@ -290,6 +290,13 @@ TEST_CASE("a status patch has only what changed, and null for what went") {
   CHECK(plan_status_patch(after, after, "u1").is_null());
 }
 
+TEST_CASE("a host's other address takes the place of the one before") {
+  auto before = parse(R"({"hostIP":"192.0.2.1","hostIPs":[{"ip":"192.0.2.1"}]})");
+  auto after = parse(R"({"hostIP":"192.0.2.2","hostIPs":[{"ip":"192.0.2.2"}]})");
+  CHECK(plan_status_patch(before, after, "u1") == parse(R"({"metadata":{"uid":"u1"},
+    "status":{"hostIP":"192.0.2.2","hostIPs":[{"$patch":"replace"},{"ip":"192.0.2.2"}]}})"));
+}
+
 TEST_CASE("init containers start one by one, then all regular ones together") {
   auto record = make_record(R"({"initContainers":[{"name":"one"},{"name":"side","restartPolicy":
     "Always"},{"name":"two"}],"containers":[{"name":"a"},{"name":"b"}]})");

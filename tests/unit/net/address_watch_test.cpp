@@ -26,8 +26,9 @@ struct Watch {
     co_return;
   }
   base::Task<void> run() {
-    ended = co_await net::watch_addresses(
-        *loop, [this] { return count(); }, stop.token());
+    std::function<base::Task<void>()> on_change = [this] { return count(); };
+    auto watching = net::watch_addresses(*loop, std::move(on_change), stop.token());
+    ended = co_await std::move(watching);
     loop->stop();
   }
   // Runs the loop for a while, then cancels.

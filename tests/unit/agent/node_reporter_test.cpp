@@ -1,0 +1,71 @@
+#include "agent/node/node_reporter.h"
+#include "agent_fixture.h"
+
+using namespace skiff;
+using namespace skiff::agent;
+using codec::Json;
+
+namespace {
+
+base::Task<void> ignore_cidr(std::string) { co_return; }
+
+// The reporter with the watch on its Node, as the agent has them.
+struct Reporting {
+  World world;
+  Node node{world};
+  NodeReporter reporter{node.context, HostFacts{}, ignore_cidr};
+  std::unique_ptr<client::Informer> informer;
+  base::TaskScope scope{world.loop};
+
+  Reporting() {
+    client::ListOptions own;
+    own.field_selector = "metadata.name=node-1";
+    informer = client::make_informer(world.api, world.loop, client::resources::nodes, own, {});
+    informer->add_handler([this](const auto&, const auto& after) { reporter.on_node(after); });
+    scope.spawn(informer->run(scope.token()));
+    scope.spawn(reporter.run_status(scope.token()));
+    world.loop.advance(1s);
+  }
+  ~Reporting() {
+    scope.cancel();
+    world.loop.run(scope.join());
+  }
+  Json object() const { return world.api.object(client::resources::nodes, "node-1"); }
+  std::string ready() const {
+    const Json present = object();
+    return std::string(api::find_condition(present, "Ready")["status"].as_string());
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a node that the master gave up says at once that it is well") {
+  Reporting r;
+  REQUIRE(r.ready() == "True");
+  Json lost = r.object();
+  lost["spec"].set("podCIDR", "10.42.0.0/24");
+  Json conditions = Json::array();
+  const Json before = lost["status"]["conditions"];
+  for (const auto& item : before.items()) {
+    Json condition = item;
+    condition.set("status", "Unknown");
+    conditions.push_back(std::move(condition));
+  }
+  lost["status"].set("conditions", std::move(conditions));
+  r.world.api.put(client::resources::nodes, lost);
+  REQUIRE(r.ready() == "Unknown");
+  r.world.loop.advance(1s);
+  CHECK(r.ready() == "True");
+}
+
+TEST_CASE("a node's own writes make it write no more") {
+  Reporting r;
+  Json assigned = r.object();
+  assigned["spec"].set("podCIDR", "10.42.0.0/24");
+  r.world.api.put(client::resources::nodes, assigned);
+  r.world.loop.advance(1s);
+  const auto writes = r.world.api.writes;
+  r.reporter.set_node_ip("192.0.2.9");
+  r.world.loop.advance(60s);
+  CHECK(r.world.api.writes == writes + 1);
+}
