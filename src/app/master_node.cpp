@@ -8,7 +8,7 @@
 #include "app/late_node_channel.h"
 #include "app/master.h"
 #include "app/node_parts.h"
-#include "app/worker.h"
+#include "app/worker_task.h"
 
 namespace skiff::app {
 
@@ -51,11 +51,7 @@ class MasterNode final : public NodeParts {
                          run_control(control_.get(), parts_.token(), control_done_));
     if (worker_) {
       channel_.set(&worker_->node_channel());
-      base::spawn_detached(threads_.agent->loop(),
-                           run_worker(worker_.get(), parts_.token(), worker_done_));
-      base::spawn_detached(*threads_.io, watch_worker());
-    } else {
-      worker_ended_.set(true);
+      running_.start(*worker_, threads_, parts_.token(), on_failure_);
     }
     parts_started_ = true;
     co_return base::Status::ok();
@@ -65,7 +61,7 @@ class MasterNode final : public NodeParts {
     channel_.set(nullptr);
     parts_.cancel();
     if (parts_started_) {
-      co_await worker_ended_.future();
+      co_await running_.join();
       co_await control_done_.future();
       co_await keeper_done_.future();
     }
@@ -88,17 +84,6 @@ class MasterNode final : public NodeParts {
     co_await keeper->run(cancel);
     done.set(base::Status::ok());
   }
-  static base::Task<void> run_worker(Worker* worker, base::CancelToken cancel,
-                                     base::OneShot<base::Status> done) {
-    auto ended = co_await worker->run(cancel);
-    done.set(ended);
-  }
-  // Ends the node when the worker cannot go on.
-  base::Task<void> watch_worker() {
-    auto ended = co_await worker_done_.future();
-    worker_ended_.set(true);
-    if (!ended) on_failure_(ended.with_context("node agent"));
-  }
 
   const Config& config_;
   Threads& threads_;
@@ -112,8 +97,8 @@ class MasterNode final : public NodeParts {
   std::unique_ptr<client::Client> node_client_;
   std::unique_ptr<Worker> worker_;  // null: the role is master alone
   base::CancelSource parts_;        // control and worker
-  base::OneShot<base::Status> control_done_, worker_done_, keeper_done_;
-  base::OneShot<bool> worker_ended_;
+  WorkerTask running_;
+  base::OneShot<base::Status> control_done_, keeper_done_;
   bool parts_started_ = false;  // io loop
 };
 

@@ -6,7 +6,7 @@
 #include "app/addresses.h"
 #include "app/join.h"
 #include "app/node_parts.h"
-#include "app/worker.h"
+#include "app/worker_task.h"
 
 namespace skiff::app {
 
@@ -44,10 +44,7 @@ class WorkerNode final : public NodeParts {
     background_.spawn(uplink_->run(background_.token()));
     background_.spawn(
         keep_credentials(config_, *threads_.io, std::move(*joined), tls_, background_.token()));
-    base::spawn_detached(threads_.agent->loop(),
-                         run_worker(worker_.get(), stopping_.token(), worker_done_));
-    base::spawn_detached(*threads_.io, watch_worker());
-    is_running_ = true;
+    running_.start(*worker_, threads_, stopping_.token(), on_failure_);
     base::log_info(
         "skiff works",
         {{"version", base::kGitVersion}, {"node", identity_.name}, {"address", identity_.ip}});
@@ -56,7 +53,7 @@ class WorkerNode final : public NodeParts {
 
   base::Task<void> stop() override {
     stopping_.cancel();
-    if (is_running_) co_await worker_ended_.future();
+    co_await running_.join();
     // After the agent, whose last words go through it.
     background_.cancel();
     co_await background_.join();
@@ -92,18 +89,6 @@ class WorkerNode final : public NodeParts {
     return base::Status::ok();
   }
 
-  static base::Task<void> run_worker(Worker* worker, base::CancelToken cancel,
-                                     base::OneShot<base::Status> done) {
-    auto ended = co_await worker->run(cancel);
-    done.set(ended);
-  }
-  // Ends the node when the agent cannot go on.
-  base::Task<void> watch_worker() {
-    auto ended = co_await worker_done_.future();
-    worker_ended_.set(true);
-    if (!ended) on_failure_(ended.with_context("node agent"));
-  }
-
   const Config& config_;
   Threads& threads_;
   FailureCallback on_failure_;
@@ -114,9 +99,7 @@ class WorkerNode final : public NodeParts {
   std::unique_ptr<Worker> worker_;
   base::CancelSource stopping_;
   base::TaskScope background_;  // uplink and renewal; io loop
-  base::OneShot<base::Status> worker_done_;
-  base::OneShot<bool> worker_ended_;
-  bool is_running_ = false;  // io loop
+  WorkerTask running_;
 };
 
 }  // namespace
