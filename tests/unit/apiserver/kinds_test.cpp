@@ -220,5 +220,6 @@ TEST_CASE("both groups of events show one store") {
     stop.cancel();
     co_return base::Status();
   }(api));
+  api.loop.run_ready();
   CHECK(api.call("GET", "/api/v1/namespaces/default/events/e").status == 404);
 }

@@ -21,6 +21,11 @@ struct Played {
     options.local = &node;
     options.on_established = [this] { established = true; };
   }
+  // A session that goes on would keep itself alive.
+  ~Played() {
+    cancel.cancel();
+    loop.run_ready();
+  }
   void start() {
     base::spawn_detached(loop, collect());
     loop.run_ready();
