@@ -11,11 +11,6 @@ using codec::Json;
 
 namespace {
 
-std::string qualified(const api::ResourceInfo& resource) {
-  return resource.group.empty() ? std::string(resource.resource)
-                                : base::concat(resource.resource, ".", resource.group);
-}
-
 api::ApiError unknown_field(const api::ResourceInfo& resource, std::string_view field) {
   const bool has_own =
       api::is_selectable_field(resource.group, resource.resource, "status.phase") ||

@@ -38,7 +38,7 @@ class MasterNode final : public NodeParts {
   base::Task<base::Status> start() override {
     SKIFF_CO_RETURN_IF_ERROR(co_await master_->start());
     SKIFF_CO_RETURN_IF_ERROR(write_kubeconfig(config_, keys_));
-    auto joiner = master_->api().loopback_client(auth::control_user("system:node-joiner"));
+    auto joiner = master_->api().loopback_client(auth::control_user(auth::kNodeJoiner));
     auto taking = take_over_prepared_tokens(config_, *joiner, loop::real_clock().now());
     SKIFF_CO_RETURN_IF_ERROR(co_await std::move(taking));
     base::log_info("skiff serves", {{"version", base::kGitVersion},

@@ -5,10 +5,6 @@
 
 namespace skiff::auth {
 
-namespace {
-constexpr std::string_view kNodePrefix = "system:node:";
-}
-
 bool User::in_group(std::string_view group) const {
   return std::find(groups.begin(), groups.end(), group) != groups.end();
 }
@@ -24,19 +20,19 @@ User control_user(std::string_view name) {
 }
 
 User node_user(std::string_view node_name) {
-  return {base::concat(kNodePrefix, node_name),
+  return {base::concat(api::kNodeUserPrefix, node_name),
           {},
           {std::string(kNodesGroup), std::string(kAuthenticatedGroup)},
           {}};
 }
 
 bool is_node(const User& user) {
-  return base::starts_with(user.name, kNodePrefix) && user.in_group(kNodesGroup);
+  return base::starts_with(user.name, api::kNodeUserPrefix) && user.in_group(kNodesGroup);
 }
 
 std::string_view node_name_of(const User& user) {
   if (!is_node(user)) return {};
-  return std::string_view(user.name).substr(kNodePrefix.size());
+  return std::string_view(user.name).substr(api::kNodeUserPrefix.size());
 }
 
 }  // namespace skiff::auth

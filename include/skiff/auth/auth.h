@@ -2,6 +2,7 @@
 // provides as an ObjectReader.
 #pragma once
 
+#include <skiff/api/node_user.h>
 #include <skiff/api/object.h>
 #include <skiff/api/selector.h>
 #include <skiff/auth/nodes.h>
@@ -27,7 +28,7 @@ struct User {
 };
 
 inline constexpr std::string_view kMastersGroup = "system:masters";
-inline constexpr std::string_view kNodesGroup = "system:nodes";
+using api::kNodesGroup;
 inline constexpr std::string_view kAuthenticatedGroup = "system:authenticated";
 inline constexpr std::string_view kUnauthenticatedGroup = "system:unauthenticated";
 inline constexpr std::string_view kNodeLeaseNamespace = "kube-node-lease";

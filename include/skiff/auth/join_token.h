@@ -79,6 +79,8 @@ api::Outcome<JoinVerdict> plan_join(const JoinAttempt& attempt, const NodeNameSt
 // The record after one use.
 JoinTokenRecord spend_join_token(JoinTokenRecord record, const JoinAttempt& attempt);
 
+// As whom the master keeps tokens and makes Nodes for boards that join.
+inline constexpr std::string_view kNodeJoiner = "system:node-joiner";
 // On the Node: sha256 of the public key that may be this node.
 inline constexpr std::string_view kNodeKeyAnnotation = "skiff.dev/public-key-sha256";
 

@@ -18,9 +18,13 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace skiff::client {
+
+// Masters are known by a name that all their certificates have, whatever their addresses are.
+inline constexpr std::string_view kMasterName = "kubernetes";
 
 struct MasterAddress {
   std::string host;

@@ -1,5 +1,6 @@
 #include "admission/plugins/node_restriction.h"
 
+#include <skiff/api/node_user.h>
 #include <skiff/api/object.h>
 #include <skiff/base/strings.h>
 #include <skiff/codec/base64.h>
@@ -79,7 +80,7 @@ api::Outcome<> restrict_signing_request(const NodeWrite& write) {
   if (!request.is_ok()) {
     return write.refuse(base::concat("unable to parse csr: ", request.status().message()));
   }
-  const auto name = base::concat("system:node:", write.node);
+  const auto name = base::concat(api::kNodeUserPrefix, write.node);
   if (request->subject.common_name == name) return api::Done{};
   return write.refuse(base::concat("can only create a node CSR with CN=", name));
 }

@@ -1,6 +1,7 @@
 // A node describes itself, but not with what steers pods to it or says whose it is.
 #include <skiff/api/node_labels.h>
 #include <skiff/api/object.h>
+#include <skiff/auth/join_token.h>
 #include <skiff/base/strings.h>
 
 #include <set>
@@ -12,9 +13,6 @@ namespace skiff::admission {
 using codec::Json;
 
 namespace {
-
-// The key by which a node may come back and others may not take its name; the master writes it.
-constexpr std::string_view kKeyAnnotation = "skiff.dev/public-key-sha256";
 
 // In order, as upstream lists them; empty when there is none.
 std::string forbidden_changes(const Json& object, const Json& live) {
@@ -79,9 +77,10 @@ api::Outcome<> restrict_node(const NodeWrite& write) {
   if (a.operation == Operation::remove) return api::Done{};
   // At creation the API server has written the key of the connection over what the node said.
   if (a.operation == Operation::create) return check_create(write);
-  if (api::annotation(write.object, kKeyAnnotation) !=
-      api::annotation(write.live, kKeyAnnotation)) {
-    return write.refuse(not_allowed(write, base::concat("modify the annotation ", kKeyAnnotation)));
+  if (api::annotation(write.object, auth::kNodeKeyAnnotation) !=
+      api::annotation(write.live, auth::kNodeKeyAnnotation)) {
+    return write.refuse(
+        not_allowed(write, base::concat("modify the annotation ", auth::kNodeKeyAnnotation)));
   }
   return check_update(write);
 }

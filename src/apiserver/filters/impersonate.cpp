@@ -1,5 +1,6 @@
 // Acting as another. Constrained modes come first: `impersonate:<mode>` says as whom, and
 // `impersonate-on:<mode>:<verb>` for what. The old way, `impersonate`, is for everything.
+#include <skiff/api/node_user.h>
 #include <skiff/api/validation.h>
 #include <skiff/base/strings.h>
 
@@ -17,7 +18,6 @@ constexpr std::string_view kUid = "Impersonate-Uid";
 constexpr std::string_view kGroup = "Impersonate-Group";
 constexpr std::string_view kExtraPrefix = "impersonate-extra-";
 constexpr std::string_view kAccountPrefix = "system:serviceaccount:";
-constexpr std::string_view kNodePrefix = "system:node:";
 constexpr std::string_view kNodeNameExtra = "authentication.kubernetes.io/node-name";
 constexpr std::string_view kAuthenticationGroup = "authentication.k8s.io";
 
@@ -36,8 +36,8 @@ bool is_account(std::string_view user) { return !account_of(user).second.empty()
 
 // The node of "system:node:<name>"; empty for other users.
 std::string_view node_of(std::string_view user) {
-  if (!user.starts_with(kNodePrefix)) return {};
-  auto name = user.substr(kNodePrefix.size());
+  if (!user.starts_with(api::kNodeUserPrefix)) return {};
+  auto name = user.substr(api::kNodeUserPrefix.size());
   return api::check_dns1123_subdomain(name).empty() ? name : std::string_view();
 }
 

@@ -45,7 +45,7 @@ api::ApiError as_api_error(const base::Status& status) {
 base::Task<api::Outcome<>> admit_node(Services& services, JoinRequest request) {
   const auth::JoinAttempt attempt{request.node_name, request.key_sha256, request.token_id,
                                   request.token_secret, request.replace};
-  auto client = make_loopback_client(services, auth::control_user(kNodeJoiner));
+  auto client = make_loopback_client(services, auth::control_user(auth::kNodeJoiner));
   for (int round = 0; round < kJoinRoundsMax; ++round) {
     const auto name = node_name_state(services, attempt.node_name);
     auto token = find_token(services, attempt.token_id);

@@ -10,7 +10,6 @@
 namespace skiff::apiserver {
 
 // Who writes Nodes and tokens for it.
-inline constexpr std::string_view kNodeJoiner = "system:node-joiner";
 
 // The authorities, to anybody: who has a token checks them against it.
 base::Task<ResponseOutcome> handle_ca(RequestContext& context);

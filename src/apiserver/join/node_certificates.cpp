@@ -1,5 +1,6 @@
 #include "apiserver/join/node_certificates.h"
 
+#include <skiff/api/node_user.h>
 #include <skiff/auth/auth.h>
 #include <skiff/base/strings.h>
 
@@ -15,7 +16,7 @@ base::Result<NodeCertificates> issue_node_certificates(const pki::ClusterTrust& 
                                                        base::WallTime now) {
   const auto signer = trust.signer();
   pki::CertificateRequest client;
-  client.identity.subject = {base::concat("system:node:", node_name),
+  client.identity.subject = {base::concat(api::kNodeUserPrefix, node_name),
                              {std::string(auth::kNodesGroup)}};
   client.for_client = true;
   client.now = now;

@@ -69,7 +69,7 @@ api::Outcome<> claim_node_key(const RequestContext& context, Json& object, const
 base::Task<api::Outcome<>> claim_node_name(Services& services, std::string node_name,
                                            auth::NodeNameState expected, std::string key_sha256,
                                            Json taints) {
-  auto client = make_loopback_client(services, auth::control_user(kNodeJoiner));
+  auto client = make_loopback_client(services, auth::control_user(auth::kNodeJoiner));
   if (!expected.is_taken) {
     auto creating = client->create(client::resources::nodes, "",
                                    new_node(node_name, key_sha256, std::move(taints)));

@@ -33,7 +33,7 @@ std::set<std::string> find_ended(const Services& services) {
 }  // namespace
 
 base::Task<void> clean_join_tokens(Services& services, base::CancelToken cancel) {
-  auto client = make_loopback_client(services, auth::control_user(kNodeJoiner));
+  auto client = make_loopback_client(services, auth::control_user(auth::kNodeJoiner));
   // A clock that jumps ahead for a moment takes nothing away: what goes had ended an hour ago, too.
   std::set<std::string> seen;
   for (;;) {

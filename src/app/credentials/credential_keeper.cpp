@@ -2,6 +2,7 @@
 
 #include <skiff/base/log.h>
 #include <skiff/base/strings.h>
+#include <skiff/client/uplink.h>
 #include <skiff/codec/json.h>
 #include <skiff/loop/work_pool.h>
 #include <skiff/pki/certificate.h>
@@ -16,13 +17,6 @@
 namespace skiff::app {
 
 using codec::Json;
-
-namespace {
-
-// The API's certificate has this name, whatever address it is reached at.
-constexpr const char* kServerName = "kubernetes";
-
-}  // namespace
 
 CredentialKeeper::CredentialKeeper(const Config& config, loop::Loop& loop, JoinedNode node,
                                    std::shared_ptr<http::TlsContext> tls, base::Executor& blocking,
@@ -90,10 +84,7 @@ base::Task<base::Status> CredentialKeeper::look() {
 }
 
 base::Task<base::Status> CredentialKeeper::renew() {
-  pki::Identity identity;
-  identity.subject = {base::concat("system:node:", node_.name), {"system:nodes"}};
-  SKIFF_CO_ASSIGN_OR_RETURN(std::string request,
-                            pki::make_signing_request(identity, node_.key_pem));
+  SKIFF_CO_ASSIGN_OR_RETURN(std::string request, make_node_request(node_.name, node_.key_pem));
   auto asking = ask(codec::write_json(Json::object({{"signingRequest", request}})));
   auto answer = co_await std::move(asking);
   if (!answer) co_return answer.status();
@@ -122,7 +113,7 @@ base::Task<base::Result<std::string>> CredentialKeeper::ask(std::string body) {
     request.method = "POST";
     request.host = server.host;
     request.port = server.port;
-    request.server_name = kServerName;
+    request.server_name = client::kMasterName;
     request.target = "/skiff/v1/renew";
     request.headers.set("Content-Type", "application/json");
     request.body = body;

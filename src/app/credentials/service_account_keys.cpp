@@ -8,6 +8,7 @@
 #include <skiff/pki/token.h>
 #include <skiff/sys/files.h>
 
+#include "app/credentials/key_files.h"
 #include "app/limits.h"
 
 #include <sys/inotify.h>
@@ -21,7 +22,6 @@ namespace {
 
 constexpr std::string_view kSigningFile = "/service-account.key";
 constexpr std::string_view kOldPrefix = "service-account-old-", kOldSuffix = ".pub";
-constexpr unsigned kKeyMode = 0600, kPublicMode = 0644;
 
 bool is_old_key(std::string_view file) {
   return base::starts_with(file, kOldPrefix) && base::ends_with(file, kOldSuffix);
@@ -81,7 +81,7 @@ base::Result<RotatedKey> rotate_service_account_key(const std::string& folder) {
   SKIFF_ASSIGN_OR_RETURN(auto signer, pki::make_token_signer(fresh));
   rotated.id = signer->key_id();
   const auto old_file = base::concat(folder, "/", kOldPrefix, verifier->key_id(), kOldSuffix);
-  SKIFF_RETURN_IF_ERROR(sys::write_file_atomic(old_file, public_key, kPublicMode));
+  SKIFF_RETURN_IF_ERROR(sys::write_file_atomic(old_file, public_key, kCertificateMode));
   SKIFF_RETURN_IF_ERROR(
       sys::write_file_atomic(base::concat(folder, kSigningFile), fresh, kKeyMode));
   return rotated;

@@ -4,6 +4,7 @@
 #include <skiff/base/clock.h>
 #include <skiff/base/log.h>
 #include <skiff/base/strings.h>
+#include <skiff/client/uplink.h>
 #include <skiff/codec/json.h>
 #include <skiff/http/client.h>
 #include <skiff/pki/certificate.h>
@@ -21,9 +22,6 @@ namespace skiff::app {
 using codec::Json;
 
 namespace {
-
-// The API's certificate has this name, whatever address it is reached at.
-constexpr const char* kServerName = "kubernetes";
 
 // What this board has to join with.
 struct Papers {
@@ -143,7 +141,7 @@ class Joiner {
     http::ClientRequest request;
     request.host = server.host;
     request.port = server.port;
-    request.server_name = kServerName;
+    request.server_name = client::kMasterName;
     request.timeout = kJoinRequestTimeout;
     request.body_bytes_max = kJoinAnswerBytesMax;
     request.cancel = cancel_;
@@ -247,10 +245,8 @@ base::Task<base::Result<JoinedNode>> ensure_joined(const Config& config, loop::L
   if (papers.key_pem.empty()) {
     SKIFF_CO_ASSIGN_OR_RETURN(papers.key_pem, make_node_key(config.data_dir));
   }
-  pki::Identity identity;
-  identity.subject = {base::concat("system:node:", papers.node_name), {"system:nodes"}};
   SKIFF_CO_ASSIGN_OR_RETURN(papers.signing_request_pem,
-                            pki::make_signing_request(identity, papers.key_pem));
+                            make_node_request(papers.node_name, papers.key_pem));
   Joiner joiner(config, loop, random, std::move(papers), std::move(cancel));
   auto joined = co_await joiner.run();
   if (!joined) co_return joined;

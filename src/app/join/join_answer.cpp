@@ -1,6 +1,7 @@
 #include "app/join/join_answer.h"
 
 #include <skiff/api/errors.h>
+#include <skiff/api/node_user.h>
 #include <skiff/api/validation.h>
 #include <skiff/base/strings.h>
 #include <skiff/codec/json.h>
@@ -47,6 +48,20 @@ base::Status check_certificate(const std::string& pem, const std::string& key_pe
 }
 
 }  // namespace
+
+ClusterSettings read_cluster_settings(const Json& tree) {
+  auto member = [&](const char* key) { return std::string(tree[key].as_string()); };
+  return {member("clusterCIDR"), member("serviceCIDR"), member("clusterDNS"),
+          member("clusterDomain")};
+}
+
+base::Result<std::string> make_node_request(const std::string& node_name,
+                                            const std::string& key_pem) {
+  pki::Identity identity;
+  identity.subject = {base::concat(api::kNodeUserPrefix, node_name),
+                      {std::string(api::kNodesGroup)}};
+  return pki::make_signing_request(identity, key_pem);
+}
 
 base::Result<OfferedAuthorities> parse_offered_authorities(std::string_view body) {
   SKIFF_ASSIGN_OR_RETURN(const Json tree, parse_answer(body));
@@ -99,9 +114,8 @@ base::Result<JoinedNode> parse_join_answer(std::string_view body, const std::str
   joined.certificate_pem = member("certificate");
   joined.serving_certificate_pem = member("servingCertificate");
   joined.key_pem = key_pem;
-  joined.cluster = {member("clusterCIDR"), member("serviceCIDR"), member("clusterDNS"),
-                    member("clusterDomain")};
-  const std::string user = base::concat("system:node:", node_name);
+  joined.cluster = read_cluster_settings(*tree);
+  const std::string user = base::concat(api::kNodeUserPrefix, node_name);
   SKIFF_RETURN_IF_ERROR(check_certificate(joined.certificate_pem, key_pem, user));
   SKIFF_RETURN_IF_ERROR(check_certificate(joined.serving_certificate_pem, key_pem, user));
   if (!pki::split_certificates(joined.ca_pem)) return damaged("no authorities");

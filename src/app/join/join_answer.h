@@ -3,6 +3,8 @@
 
 #include "app/join.h"
 
+#include <skiff/codec/json.h>
+
 #include <optional>
 #include <vector>
 
@@ -31,6 +33,12 @@ base::WallTime judging_time(const std::string& authorities_pem, base::WallTime n
 // and the name.
 base::Result<JoinedNode> parse_join_answer(std::string_view body, const std::string& node_name,
                                            const std::string& key_pem);
+// The settings of the cluster in such an answer, and in the file that keeps them; what is missing
+// is empty.
+ClusterSettings read_cluster_settings(const codec::Json& tree);
+// The signing request of a node for its client certificate.
+base::Result<std::string> make_node_request(const std::string& node_name,
+                                            const std::string& key_pem);
 // The sentence and code of an answer that is no success.
 base::Status refusal_of(int http_status, std::string_view body);
 

@@ -6,15 +6,14 @@
 #include <skiff/pki/certificate.h>
 #include <skiff/sys/files.h>
 
-#include "app/limits.h"
+#include "app/credentials/key_files.h"
+#include "app/join/join_answer.h"
 
 namespace skiff::app {
 
 using codec::Json;
 
 namespace {
-
-constexpr unsigned kKeyMode = 0600, kCertificateMode = 0644, kFolderMode = 0700;
 
 struct Paths {
   explicit Paths(const std::string& data_dir) : keys(data_dir + "/pki"), node(data_dir + "/node") {}
@@ -26,21 +25,13 @@ struct Paths {
   std::string cluster() const { return node + "/cluster.json"; }
 };
 
-base::Result<std::string> read_or_empty(const std::string& path) {
-  auto text = sys::read_file(path, kKeyFileBytesMax);
-  if (text.code() == base::Code::not_found) return std::string();
-  return text;
-}
-
 // A text that is no settings leaves the name empty.
 void read_cluster(std::string_view text, JoinedFiles& files, JoinedNode& joined) {
-  auto tree = codec::parse_json(text);
+  const auto tree = codec::parse_json(text);
   if (!tree) return;
-  auto member = [&](const char* key) { return std::string((*tree)[key].as_string()); };
-  joined.name = member("nodeName");
-  joined.cluster = {member("clusterCIDR"), member("serviceCIDR"), member("clusterDNS"),
-                    member("clusterDomain")};
-  files.board_fingerprint = member("board");
+  joined.name = (*tree)["nodeName"].as_string();
+  joined.cluster = read_cluster_settings(*tree);
+  files.board_fingerprint = (*tree)["board"].as_string();
 }
 
 // Certificates and key belong together and can be read.
@@ -80,7 +71,7 @@ base::Result<JoinedFiles> read_joined_files(const std::string& data_dir) {
 
 base::Result<std::string> make_node_key(const std::string& data_dir) {
   const Paths paths(data_dir);
-  SKIFF_RETURN_IF_ERROR(sys::make_folders(paths.keys, kFolderMode));
+  SKIFF_RETURN_IF_ERROR(sys::make_folders(paths.keys, kKeyFolderMode));
   SKIFF_ASSIGN_OR_RETURN(auto key, pki::make_private_key());
   SKIFF_RETURN_IF_ERROR(sys::write_file_atomic(paths.key(), key, kKeyMode));
   return key;
@@ -97,7 +88,7 @@ base::Status remove_joined_files(const std::string& data_dir) {
 base::Status write_joined_files(const std::string& data_dir, const JoinedNode& joined,
                                 const std::string& board_fingerprint) {
   const Paths paths(data_dir);
-  SKIFF_RETURN_IF_ERROR(sys::make_folders(paths.node, kFolderMode));
+  SKIFF_RETURN_IF_ERROR(sys::make_folders(paths.node, kKeyFolderMode));
   auto write = [](const std::string& path, std::string_view text) {
     return sys::write_file_atomic(path, text, kCertificateMode);
   };

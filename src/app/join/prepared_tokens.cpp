@@ -5,6 +5,7 @@
 #include <skiff/codec/json.h>
 #include <skiff/sys/files.h>
 
+#include "app/credentials/key_files.h"
 #include "app/limits.h"
 
 namespace skiff::app {
@@ -13,13 +14,11 @@ using codec::Json;
 
 namespace {
 
-constexpr unsigned kFileMode = 0600, kFolderMode = 0700;
-
 std::string folder_of(const Config& config) { return config.data_dir + "/pki/join-tokens"; }
 
 base::Result<Json> read_prepared(const std::string& path, base::WallTime now) {
   SKIFF_ASSIGN_OR_RETURN(auto text, sys::read_file(path, kKeyFileBytesMax));
-  SKIFF_ASSIGN_OR_RETURN(Json tree, codec::parse_json(text));
+  SKIFF_ASSIGN_OR_RETURN(const Json tree, codec::parse_json(text));
   SKIFF_ASSIGN_OR_RETURN(auto record, auth::read_join_token_secret(tree["secret"]));
   record.expires.reset();
   if (tree.contains("ttlSeconds"))
@@ -32,13 +31,13 @@ base::Result<Json> read_prepared(const std::string& path, base::WallTime now) {
 base::Status write_prepared_token(const Config& config, const auth::JoinTokenRecord& record,
                                   std::optional<base::Duration> ttl) {
   const std::string folder = folder_of(config);
-  SKIFF_RETURN_IF_ERROR(sys::make_folders(folder, kFolderMode));
+  SKIFF_RETURN_IF_ERROR(sys::make_folders(folder, kKeyFolderMode));
   Json tree = Json::object({{"secret", auth::join_token_secret(record)}});
   if (ttl)
     tree.set("ttlSeconds", static_cast<long long>(
                                std::chrono::duration_cast<std::chrono::seconds>(*ttl).count()));
   return sys::write_file_atomic(base::concat(folder, "/", record.id, ".json"),
-                                codec::write_json_pretty(tree) + "\n", kFileMode);
+                                codec::write_json_pretty(tree) + "\n", kKeyMode);
 }
 
 base::Task<base::Status> take_over_prepared_tokens(const Config& config, client::Client& client,

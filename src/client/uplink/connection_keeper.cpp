@@ -10,9 +10,6 @@ namespace skiff::client {
 
 namespace {
 
-// Masters are known by a name that all their certificates have, whatever their addresses are.
-constexpr std::string_view kMasterName = "kubernetes";
-
 std::string text_of(const MasterAddress& master) {
   return base::concat(master.host, ":", static_cast<int>(master.port));
 }

@@ -1,3 +1,4 @@
+#include <skiff/api/node_user.h>
 #include <skiff/base/strings.h>
 
 #include "controllers/certificates/plan_approval.h"
@@ -93,9 +94,9 @@ class ApproverController final : public KeyedController {
   }
 
   JsonPtr node_of(const pki::Subject& subject) const {
-    constexpr std::string_view kPrefix = "system:node:";
-    if (!base::starts_with(subject.common_name, kPrefix)) return nullptr;
-    return context_.find(nodes_, std::string_view(subject.common_name).substr(kPrefix.size()));
+    if (!base::starts_with(subject.common_name, api::kNodeUserPrefix)) return nullptr;
+    return context_.find(nodes_,
+                         std::string_view(subject.common_name).substr(api::kNodeUserPrefix.size()));
   }
 
   // Names of the master, addresses of other nodes and of Services.

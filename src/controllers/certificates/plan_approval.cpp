@@ -1,5 +1,6 @@
 #include "controllers/certificates/plan_approval.h"
 
+#include <skiff/api/node_user.h>
 #include <skiff/api/object.h>
 #include <skiff/base/strings.h>
 
@@ -10,8 +11,6 @@
 namespace skiff::controllers {
 
 namespace {
-
-constexpr std::string_view kNodePrefix = "system:node:";
 
 bool is_member(const Json& list, std::string_view text) {
   return std::any_of(list.items().begin(), list.items().end(),
@@ -44,9 +43,9 @@ bool is_own_serving_request(const Json& csr, const pki::SigningRequestInfo& requ
   if (spec["signerName"].as_string() != kKubeletServingSigner || node.is_null()) return false;
   if (!why_no_kubelet_serving(request, usages_of(csr)).empty()) return false;
   const auto& identity = request.identity;
-  const std::string self = base::concat(kNodePrefix, api::name_of(node));
+  const std::string self = base::concat(api::kNodeUserPrefix, api::name_of(node));
   if (identity.subject.common_name != self || spec["username"].as_string() != self ||
-      !is_member(spec["groups"], "system:nodes"))
+      !is_member(spec["groups"], api::kNodesGroup))
     return false;
   auto is_own_name = [&](const std::string& name) {
     return name == api::name_of(node) && !taken.contains(name);

@@ -1,5 +1,6 @@
 #include "controllers/certificates/signing_requests.h"
 
+#include <skiff/api/node_user.h>
 #include <skiff/api/object.h>
 #include <skiff/base/strings.h>
 #include <skiff/codec/base64.h>
@@ -8,7 +9,6 @@ namespace skiff::controllers {
 
 namespace {
 
-constexpr std::string_view kNodePrefix = "system:node:";
 constexpr std::string_view kDigitalSignature = "digital signature",
                            kKeyEncipherment = "key encipherment", kClientAuth = "client auth",
                            kServerAuth = "server auth";
@@ -22,7 +22,7 @@ bool are_usages(const std::set<std::string>& usages, std::string_view extended) 
 }
 
 bool are_nodes(const pki::Subject& subject) {
-  return subject.organizations == std::vector<std::string>{"system:nodes"};
+  return subject.organizations == std::vector<std::string>{std::string(api::kNodesGroup)};
 }
 
 }  // namespace
@@ -51,7 +51,7 @@ std::string why_no_kubelet_client(const pki::SigningRequestInfo& request,
   if (!request.emails.empty()) return "Email subjectAltNames are not allowed";
   if (!identity.ip_addresses.empty()) return "IP subjectAltNames are not allowed";
   if (!request.uris.empty()) return "URI subjectAltNames are not allowed";
-  if (!base::starts_with(identity.subject.common_name, kNodePrefix))
+  if (!base::starts_with(identity.subject.common_name, api::kNodeUserPrefix))
     return "subject common name does not begin with system:node:";
   if (!are_usages(usages, kClientAuth))
     return "usages did not match [client auth digital signature key encipherment]";
@@ -68,7 +68,7 @@ std::string why_no_kubelet_serving(const pki::SigningRequestInfo& request,
   if (!request.uris.empty()) return "URI subjectAltNames are not allowed";
   if (!are_usages(usages, kServerAuth))
     return "usages did not match [digital signature key encipherment server auth]";
-  if (!base::starts_with(identity.subject.common_name, kNodePrefix))
+  if (!base::starts_with(identity.subject.common_name, api::kNodeUserPrefix))
     return "subject common name does not begin with system:node:";
   return {};
 }
