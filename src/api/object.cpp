@@ -6,6 +6,7 @@
 #include "api/limits.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace skiff::api {
 
@@ -184,7 +185,7 @@ base::Result<Json> StoredObject::parse() const {
   codec::JsonParseOptions options;
   options.limits = {kStoredBytesMax, kStoredDepthMax, kStoredValuesMax};
   auto tree = codec::parse_json(text_of(stored_), options);
-  if (!tree.is_ok() || !(*tree)["metadata"].is_object())
+  if (!tree.is_ok() || !std::as_const(*tree)["metadata"].is_object())
     return base::Status(
         base::Code::data_loss,
         tree.is_ok() ? "a stored object has no metadata"

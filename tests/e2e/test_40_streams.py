@@ -81,6 +81,25 @@ def exec_streams_before_output(host):
     assert min(times) > 4, f"the first output came {times} ms after the upgrade"
 
 
+# Sends a resize that is no size, then reads what the command says.
+SEND_BAD_RESIZE = MEASURE_FIRST_OUTPUT.replace("command=echo&command=hello&stdout=true", "command=cat&stdin=true&stdout=true&tty=true").replace(
+    "got, switched = b\"\", None\n", """
+def send(channel, data):
+    mask = os.urandom(4)
+    payload = bytes([channel]) + data
+    connection.sendall(bytes([0x82, 0x80 | len(payload)]) + mask + bytes(b ^ mask[i % 4] for i, b in enumerate(payload)))
+for size in (b"[]", b"7", b"null", b"{"):
+    send(4, size)
+send(0, b"hello\\n")
+got, switched = b"", None
+""")
+
+
+def exec_bad_resize(host):
+    result = run(host.command(["python3", "-c", SEND_BAD_RESIZE, str(host.data / "pki"), NODE_IP]), timeout=20)
+    assert result.returncode == 0 and host.process.poll() is None, (result, host.log_tail(5))
+
+
 def exec_stdin(host, version):
     data = os.urandom(300_000).hex()
     result = host.kubectl("exec", "-i", "box", "--", "md5sum", version=version, stdin=data, timeout=20)
@@ -195,6 +214,6 @@ def clean_up(host):
     host.kubectl_ok("delete", "pod", "box", "reader", "--timeout=30s")
 
 
-TESTS = [("pods", prepare), ("exec: output, error, exit code", every(exec_output)), ("exec: streams before output", exec_streams_before_output), ("exec: stdin", every(exec_stdin)), ("exec: large output", every(exec_large_output)),
+TESTS = [("pods", prepare), ("exec: output, error, exit code", every(exec_output)), ("exec: streams before output", exec_streams_before_output), ("exec: a resize that is none", exec_bad_resize), ("exec: stdin", every(exec_stdin)), ("exec: large output", every(exec_large_output)),
          ("exec: terminal", every(exec_terminal)), ("cp both ways", every(copy_both_ways)), ("attach", every(attach_stdin)), ("port-forward", every(port_forward)),
          ("run -i --rm", every(run_rm)), ("logs -f", every(logs_follow)), ("bad names", bad_names), ("clean-up", clean_up)]

@@ -43,6 +43,8 @@ BANNED = {
 }
 PURE_BANNED = re.compile(r"#include <(skiff/(loop|client|store)/|thread|mutex|atomic)")
 # The shim is a C program of its own with no library below it.
+# A [] that may write asserts on what is no object; texts come from anybody.
+PARSED = re.compile(r"(?<!const )auto (\w+) = codec::parse_json\(")
 BANNED_EXEMPT = {"base", "loop", "shim.c"}
 
 errors = []
@@ -98,6 +100,16 @@ def check_file(path, uses):
                 errors.append(f"{path}:{number}: banned, use {instead}")
 
 
+def check_parsed(path):
+    """A parsed text is read through const, where a missing member is null."""
+    text = path.read_text()
+    for found in PARSED.finditer(text):
+        scope = text[found.end():text.find("\n}\n", found.end())]
+        if re.search(rf"(?<!as_const)\(\*{found[1]}\)\[", scope):
+            line = text.count("\n", 0, found.start()) + 1
+            errors.append(f"{path}:{line}: read a parsed text through const")
+
+
 def check_listed(path):
     """Every source is named in the meson.build of its module."""
     if path.parts[0] != "src" or path.suffix == ".h" or len(path.parts) < 3:
@@ -113,6 +125,7 @@ def main():
     files = [p for d in ("include", "src") for p in sorted(ROOT.glob(d + "/**/*")) if p.suffix in LINES_MAX]
     for path in files:
         check_file(path, uses)
+        check_parsed(path)
         check_listed(path)
     folders = {}
     for path in files:

@@ -77,7 +77,7 @@ std::vector<runtime::RegistryAuth> plan_credentials(const codec::Json& pod,
     bool is_old = data.contains(".dockercfg");
     auto text = codec::base64_decode(data[is_old ? ".dockercfg" : ".dockerconfigjson"].as_string());
     if (!text) continue;
-    auto config = codec::parse_json(*text);
+    const auto config = codec::parse_json(*text);
     if (!config) continue;
     const auto& entries = is_old ? *config : (*config)["auths"];
     for (const auto& member : entries.members())

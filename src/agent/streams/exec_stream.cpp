@@ -36,7 +36,7 @@ base::Task<void> pump_in(loop::Loop& loop, base::UniqueFd stdin_fd, int terminal
     if (!frame || !frame->has_value()) co_return;
     auto& value = **frame;
     if (value.channel == 4) {
-      auto size = codec::parse_json(value.data);
+      const auto size = codec::parse_json(value.data);
       if (!size) continue;
       auto columns = static_cast<std::uint16_t>((*size)["Width"].as_int());
       auto rows = static_cast<std::uint16_t>((*size)["Height"].as_int());

@@ -279,7 +279,7 @@ class Updater {
 // over without a conflict.
 FieldSet allowed_from_last_applied(const Updater& updater, const Json& live,
                                    std::string_view api_version) {
-  auto last = codec::parse_json(live["metadata"]["annotations"][kLastApplied].as_string());
+  const auto last = codec::parse_json(live["metadata"]["annotations"][kLastApplied].as_string());
   if (!last.is_ok() || (*last)["apiVersion"].as_string() != api_version) return {};
   const Comparison difference = patch::compare_values(updater.shape(), *last, live);
   FieldSet allowed = patch::to_field_set(updater.shape(), *last);

@@ -143,8 +143,9 @@ TEST_CASE("credentials come from pull secrets, the most specific first") {
   sources.secrets["s"] = parse(
       R"({"data":{".dockerconfigjson":"eyJhdXRocyI6eyJyZWcuZXhhbXBsZSI6eyJhdXRoIjoiZFRwdyJ9LCJodHRwczovL3JlZy5leGFtcGxlL3RlYW0iOnsidXNlcm5hbWUiOiJ0IiwicGFzc3dvcmQiOiJxIn0sIm90aGVyLmV4YW1wbGUiOnsiYXV0aCI6ImVEcDUifX19"}})");
   sources.secrets["bad"] = parse(R"({"data":{".dockerconfigjson":"bm90IGpzb24="}})");
-  Json pod =
-      parse(R"({"spec":{"imagePullSecrets":[{"name":"bad"},{"name":"s"},{"name":"gone"}]}})");
+  sources.secrets["list"] = parse(R"({"data":{".dockerconfigjson":"W10="}})");
+  Json pod = parse(
+      R"({"spec":{"imagePullSecrets":[{"name":"bad"},{"name":"list"},{"name":"s"},{"name":"gone"}]}})");
   auto reference = runtime::parse_image_reference("reg.example/team/app:1");
   REQUIRE(reference);
   auto found = plan_credentials(pod, sources, *reference);

@@ -301,6 +301,19 @@ TEST_CASE("kubectl takes over what its own client-side apply set") {
   CHECK(apply_error(type, live, applied, options("me", "v1")).causes.size() == 2);
 }
 
+TEST_CASE("a last applied configuration that is no object gives nothing away") {
+  const auto& type = type_of("", "ConfigMap");
+  for (const char* last : {"[]", "7", "null"}) {
+    Json live = json(std::string(R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a",
+      "annotations":{"kubectl.kubernetes.io/last-applied-configuration":")") +
+                     last + R"("}},"data":{"x":"1"}})");
+    api::track_update(type, Json(), live, options("kubectl-client-side-apply", "v1"));
+    Json applied =
+        json(R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"},"data":{"x":"9"}})");
+    CHECK(apply_error(type, live, applied, options("kubectl", "v1")).causes.size() == 1);
+  }
+}
+
 TEST_CASE("fields of an untracked object belong to before-first-apply") {
   const auto& type = type_of("", "ConfigMap");
   Json live = json(

@@ -65,6 +65,10 @@ TEST_CASE("a damaged stored object is data loss, never a crash") {
   }
   StoredObject offset(base::SharedBytes(std::string("\xff\xff\xff\xff", 4) + good.substr(4)), 1);
   CHECK(offset.json_after().empty());
+  for (const char* text : {"[]", "7", "null"}) {
+    StoredObject other(base::SharedBytes(good.substr(0, 4) + text), 1);
+    CHECK(other.parse().code() == base::Code::data_loss);
+  }
 }
 
 TEST_CASE("accessors read what is absent as empty") {

@@ -201,6 +201,21 @@ TEST_CASE("a clock that is not set takes the master's time for certificates only
   CHECK(judging_time(pair->certificate_pem, later, in_1970) == later);
 }
 
+TEST_CASE("files of a node and prepared tokens that are no objects") {
+  char name[] = "/tmp/skiff-join-XXXXXX";
+  REQUIRE(mkdtemp(name) != nullptr);
+  const std::string folder = name;
+  REQUIRE(sys::make_folders(folder + "/node", 0700).is_ok());
+  for (const char* text : {"[]", "7", "{", "{}"}) {
+    REQUIRE(sys::write_file_atomic(folder + "/node/cluster.json", text, 0644).is_ok());
+    auto files = read_joined_files(folder);
+    REQUIRE(files);
+    CHECK(files->node_name.empty());
+    CHECK_FALSE(files->joined);
+  }
+  REQUIRE(sys::remove_tree(folder).is_ok());
+}
+
 TEST_CASE("answers of masters that are none") {
   auto key = pki::make_private_key();
   REQUIRE(key);
