@@ -29,11 +29,52 @@ def median(values):
     return statistics.median(values)
 
 
-class Node(Host):
+class Measured:
+    """The process of a machine in numbers."""
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def memory_kb(self):
+        """Resident, and of it private and dirty."""
+        fields = dict(line.split(":") for line in pathlib.Path(f"/proc/{self.pid}/smaps_rollup").read_text().splitlines()[1:])
+        return tuple(int(fields[name].split()[0]) for name in ("Rss", "Private_Dirty"))
+
+    def cpu_ns(self):
+        """Of all threads, also those that have ended."""
+        fields = pathlib.Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+
+    def written_bytes(self):
+        fields = dict(line.split(": ") for line in pathlib.Path(f"/proc/{self.pid}/io").read_text().splitlines())
+        return int(fields["write_bytes"])
+
+    def cpu_share(self, seconds):
+        """Per cent of a core."""
+        before, begin = self.cpu_ns(), time.monotonic()
+        time.sleep(seconds)
+        return (self.cpu_ns() - before) / (time.monotonic() - begin) / 1e7
+
+    def shim_private_kb(self):
+        """Private memory of each supervisor."""
+        sizes = []
+        for path in pathlib.Path("/proc").glob("[0-9]*"):
+            try:
+                if not os.readlink(path / "exe").startswith(f"{self.runtime}/shim-"):
+                    continue
+                rollup = (path / "smaps_rollup").read_text().splitlines()
+            except OSError:
+                continue
+            sizes.append(sum(int(line.split()[1]) for line in rollup if line.startswith("Private_") and "Hugetlb" not in line))
+        return sizes
+
+
+class Node(Measured, Host):
     """A host whose skiff is asked directly, without kubectl."""
 
-    def __init__(self, skiff, name, flags=(), wrapper=()):
-        super().__init__(skiff, name=f"bench-{name}", flags=flags)
+    def __init__(self, skiff, name, flags=(), wrapper=(), **options):
+        super().__init__(skiff, name=f"bench-{name}", flags=flags, **options)
         self.wrapper = list(wrapper)
         self.is_entered = False
 
@@ -66,7 +107,7 @@ class Node(Host):
     @property
     def pid(self):
         if not self.wrapper:
-            return self.process.pid
+            return super().pid
         return int(pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()[0])
 
     def tls_files(self):
@@ -115,28 +156,6 @@ class Node(Host):
     def start_ready(self):
         return self.start_until(lambda: self.kubeconfig.exists() and self.is_ready())
 
-    # --- the process in numbers
-
-    def memory_kb(self):
-        """Resident, and of it private and dirty."""
-        fields = dict(line.split(":") for line in pathlib.Path(f"/proc/{self.pid}/smaps_rollup").read_text().splitlines()[1:])
-        return tuple(int(fields[name].split()[0]) for name in ("Rss", "Private_Dirty"))
-
-    def cpu_ns(self):
-        """Of all threads, also those that have ended."""
-        fields = pathlib.Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
-
-    def written_bytes(self):
-        fields = dict(line.split(": ") for line in pathlib.Path(f"/proc/{self.pid}/io").read_text().splitlines())
-        return int(fields["write_bytes"])
-
-    def cpu_share(self, seconds):
-        """Per cent of a core."""
-        before, begin = self.cpu_ns(), time.monotonic()
-        time.sleep(seconds)
-        return (self.cpu_ns() - before) / (time.monotonic() - begin) / 1e7
-
     # --- pods
 
     def make_pods(self, count, prefix, probe=False):
@@ -164,19 +183,6 @@ class Node(Host):
         self.call("DELETE", "/api/v1/namespaces/default/pods?gracePeriodSeconds=0")
         while self.call("GET", "/api/v1/namespaces/default/pods?limit=1")["items"]:
             time.sleep(0.1)
-
-    def shim_private_kb(self):
-        """Private memory of each supervisor."""
-        sizes = []
-        for path in pathlib.Path("/proc").glob("[0-9]*"):
-            try:
-                if not os.readlink(path / "exe").startswith(f"{self.runtime}/shim-"):
-                    continue
-                rollup = (path / "smaps_rollup").read_text().splitlines()
-            except OSError:
-                continue
-            sizes.append(sum(int(line.split()[1]) for line in rollup if line.startswith("Private_") and "Hugetlb" not in line))
-        return sizes
 
 
 def load(program, node, path, connections, **options):

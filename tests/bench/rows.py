@@ -7,9 +7,11 @@ import subprocess
 import threading
 import time
 
+from joined import fleet, worker
 from machine import wait_for
 from node import IMAGE, Node, load, median, run_load
 from peers import Etcd, Nginx, Podman
+from verdict import at_least, at_most
 
 
 class Bench:
@@ -36,14 +38,6 @@ class Running:
             print(self.node.log_tail(15))
         left = self.node.destroy()
         assert not left, left
-
-
-def at_most(row, budget, value, unit, digits=2, beside=""):
-    return row, f"{budget} {unit}", f"{value:.{digits}f} {unit}{beside}", value <= budget
-
-
-def at_least(row, budget, value, unit, digits=0, beside=""):
-    return row, f"{budget:,} {unit}", f"{value:,.{digits}f} {unit}{beside}", value >= budget
 
 
 # --- binary and start
@@ -310,4 +304,4 @@ def connections(bench):
 
 
 GROUPS = {"binary": binary, "start": start, "memory": memory, "reads": reads, "writes": writes, "store": store, "scheduler": scheduler,
-          "pods": pods, "idle": idle, "connections": connections}
+          "pods": pods, "idle": idle, "connections": connections, "worker": worker, "fleet": fleet}

@@ -146,6 +146,8 @@ class Worker(Machine):
 class Cluster(MasterAlone):
     """A master alone and three workers: near, on another subnet, behind NAT."""
 
+    worker_type = Worker
+
     def __init__(self, skiff, name="cluster"):
         super().__init__(skiff, name)
         self.skiff = skiff
@@ -159,7 +161,7 @@ class Cluster(MasterAlone):
 
     def guest(self, name, address, flags=()):
         """One more board on the master's network."""
-        worker = Worker(self.skiff, self.master.name, name, address, flags)
+        worker = self.worker_type(self.skiff, self.master.name, name, address, flags)
         worker.create()
         self.lan.plug(worker, f"{address}/24", ROUTER_IP)
         self.guests.append(worker)

@@ -97,18 +97,10 @@ void validate_managed_fields(const Json& managed_fields, const std::string& path
 
 void validate_selector_requirement(const Json& requirement, const std::string& path,
                                    ErrorList& errors) {
-  std::string_view op = requirement["operator"].as_string();
   const Json& values = requirement["values"];
-  if (op == "In" || op == "NotIn") {
-    if (values.empty())
-      errors.required(child(path, "values"),
-                      "must be specified when `operator` is 'In' or 'NotIn'");
-  } else if (op == "Exists" || op == "DoesNotExist") {
-    if (!values.empty())
-      errors.forbidden(child(path, "values"),
-                       "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
-  } else {
-    errors.invalid(child(path, "operator"), op, "not a valid selector operator");
+  if (!validate_set_operator(requirement, path, errors)) {
+    errors.invalid(child(path, "operator"), requirement["operator"].as_string(),
+                   "not a valid selector operator");
   }
   std::string_view label_key = requirement["key"].as_string();
   errors.invalid_each(child(path, "key"), label_key, check_qualified_name(label_key));
@@ -144,6 +136,24 @@ void validate_annotations(const Json& annotations, const std::string& path, Erro
     bytes += member.key.size() + member.value.size();
   }
   if (bytes > kAnnotationsBytesMax) errors.too_long(path, kAnnotationsBytesMax);
+}
+
+bool validate_set_operator(const Json& requirement, const std::string& path, ErrorList& errors) {
+  std::string_view op = requirement["operator"].as_string();
+  const Json& values = requirement["values"];
+  if (op == "In" || op == "NotIn") {
+    if (values.empty())
+      errors.required(child(path, "values"),
+                      "must be specified when `operator` is 'In' or 'NotIn'");
+    return true;
+  }
+  if (op == "Exists" || op == "DoesNotExist") {
+    if (!values.empty())
+      errors.forbidden(child(path, "values"),
+                       "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
+    return true;
+  }
+  return false;
 }
 
 void validate_label_selector(const Json& selector, const std::string& path, ErrorList& errors) {

@@ -23,6 +23,10 @@ void validate_annotations(const codec::Json& annotations, const std::string& pat
                           ErrorList& errors);
 void validate_label_selector(const codec::Json& selector, const std::string& path,
                              ErrorList& errors);
+// In, NotIn, Exists and DoesNotExist against their values; false for any other operator, which it
+// does not look at.
+bool validate_set_operator(const codec::Json& requirement, const std::string& path,
+                           ErrorList& errors);
 void validate_immutable(const codec::Json& value, const codec::Json& old_value, std::string path,
                         ErrorList& errors);
 

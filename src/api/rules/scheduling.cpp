@@ -17,19 +17,12 @@ void validate_node_requirement(const Json& requirement, bool check_values, const
                                ErrorList& errors) {
   std::string_view op = requirement["operator"].as_string();
   const Json& values = requirement["values"];
-  if (op == "In" || op == "NotIn") {
-    if (values.empty())
-      errors.required(child(path, "values"),
-                      "must be specified when `operator` is 'In' or 'NotIn'");
-  } else if (op == "Exists" || op == "DoesNotExist") {
-    if (!values.empty())
-      errors.forbidden(child(path, "values"),
-                       "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
-  } else if (op == "Gt" || op == "Lt") {
+  const bool is_set_operator = validate_set_operator(requirement, path, errors);
+  if (!is_set_operator && (op == "Gt" || op == "Lt")) {
     if (values.size() != 1)
       errors.required(child(path, "values"),
                       "must be specified single value when `operator` is 'Lt' or 'Gt'");
-  } else {
+  } else if (!is_set_operator) {
     errors.invalid(child(path, "operator"), op, "not a valid selector operator");
   }
   validate_label_name(requirement["key"].as_string(), child(path, "key"), errors);

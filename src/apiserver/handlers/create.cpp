@@ -4,35 +4,12 @@
 
 #include "apiserver/encode.h"
 #include "apiserver/handlers/handlers.h"
+#include "apiserver/handlers/identity.h"
 #include "apiserver/hooks.h"
 
 namespace skiff::apiserver {
 
 using codec::Json;
-
-namespace {
-
-// namespace and name of the body agree with the URL.
-api::Outcome<> check_identity(const RequestContext& context, Json& object) {
-  const auto& info = context.info;
-  Json& metadata = object["metadata"];
-  if (metadata.is_null()) metadata = Json::object();
-  const Json& given = metadata;
-  if (info.type->namespaced) {
-    auto namespace_name = given["namespace"].as_string();
-    if (!namespace_name.empty() && namespace_name != info.namespace_name) {
-      return api::bad_request_error(
-          "the namespace of the provided object does not match the namespace sent on the request");
-    }
-    metadata.set("namespace", info.namespace_name);
-  } else if (!given["namespace"].as_string().empty()) {
-    return api::bad_request_error(
-        "the namespace of the provided object does not match the namespace sent on the request");
-  }
-  return api::Done{};
-}
-
-}  // namespace
 
 const api::TypeInfo* body_type(const RequestInfo& info) {
   if (info.subtype != nullptr && info.subtype->kind != info.type->kind) {
@@ -67,7 +44,7 @@ api::Outcome<http::Response> written_response(const RequestContext& context, int
 
 base::Task<api::Outcome<registry::Written>> create_object(RequestContext& context, Json object,
                                                           WriteParameters parameters) {
-  SKIFF_CO_CHECK(check_identity(context, object));
+  SKIFF_CO_CHECK(take_namespace(context.info, object));
   api::apply_defaults(*context.info.type->type, object);
   auto scope = context.scope();
   scope.name = api::name_of(object);

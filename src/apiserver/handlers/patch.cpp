@@ -4,6 +4,7 @@
 #include <skiff/base/strings.h>
 
 #include "apiserver/handlers/handlers.h"
+#include "apiserver/handlers/identity.h"
 #include "apiserver/hooks.h"
 
 namespace skiff::apiserver {
@@ -64,21 +65,7 @@ class PatchTransform final : public registry::Transform {
 
   api::Outcome<> check_identity(Json& object, const Json& live) const {
     const auto& info = context_.info;
-    auto name = api::name_of(object);
-    if (!name.empty() && name != info.name) {
-      return api::bad_request_error(base::concat("the name of the object (", name,
-                                                 ") does not match the name on the URL (",
-                                                 info.name, ")"));
-    }
-    auto namespace_name = api::namespace_of(object);
-    const bool agrees =
-        namespace_name.empty() || (info.type->namespaced && namespace_name == info.namespace_name);
-    if (!agrees) {
-      return api::bad_request_error(
-          "the namespace of the provided object does not match the namespace sent on the request");
-    }
-    object["metadata"].set("name", info.name);
-    if (info.type->namespaced) object["metadata"].set("namespace", info.namespace_name);
+    SKIFF_CHECK(take_identity(info, object));
     auto uid = api::uid_of(object);
     if (!live.is_null() && !uid.empty() && uid != api::uid_of(live)) {
       return api::conflict_error(info.group, info.resource, info.name,

@@ -3,6 +3,7 @@
 #include <skiff/base/strings.h>
 
 #include "apiserver/handlers/handlers.h"
+#include "apiserver/handlers/identity.h"
 #include "apiserver/hooks.h"
 
 namespace skiff::apiserver {
@@ -21,34 +22,18 @@ class Replace final : public registry::Transform {
   const Json& object_;
 };
 
-api::Outcome<> check_identity(const RequestContext& context, Json& object) {
-  const auto& info = context.info;
-  auto name = api::name_of(object);
-  if (name.empty() && info.subresource.empty()) {
+api::Outcome<> check_identity(const RequestInfo& info, Json& object) {
+  if (api::name_of(object).empty() && info.subresource.empty()) {
     return api::bad_request_error("name must be provided");
   }
-  if (!name.empty() && name != info.name) {
-    return api::bad_request_error(base::concat("the name of the object (", name,
-                                               ") does not match the name on the URL (", info.name,
-                                               ")"));
-  }
-  auto namespace_name = api::namespace_of(object);
-  const bool agrees =
-      namespace_name.empty() || (info.type->namespaced && namespace_name == info.namespace_name);
-  if (!agrees) {
-    return api::bad_request_error(
-        "the namespace of the provided object does not match the namespace sent on the request");
-  }
-  object["metadata"].set("name", info.name);
-  if (info.type->namespaced) object["metadata"].set("namespace", info.namespace_name);
-  return api::Done{};
+  return take_identity(info, object);
 }
 
 }  // namespace
 
 base::Task<api::Outcome<registry::Written>> update_object(RequestContext& context, Json object,
                                                           WriteParameters parameters) {
-  SKIFF_CO_CHECK(check_identity(context, object));
+  SKIFF_CO_CHECK(check_identity(context.info, object));
   const auto* type = body_type(context.info);
   if (type == context.info.type->type) api::apply_defaults(*type, object);
   Replace transform(object);

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "apiserver/limits.h"
+#include "apiserver/streams/channel_frames.h"
 
 namespace skiff::apiserver {
 
@@ -34,20 +35,9 @@ struct Relay {
       : open(std::move(o)), session(s), scope(*base::Executor::current()) {}
 };
 
-base::Task<bool> send(http::ChannelSession& session, Kind kind, std::uint32_t channel,
-                      std::string data) {
-  http::ChannelFrame frame;
-  frame.kind = kind;
-  frame.channel = channel;
-  frame.data = std::move(data);
-  auto writing = session.write(std::move(frame));
-  auto status = co_await std::move(writing);
-  co_return status.is_ok();
-}
-
 base::Task<void> end_connection(Relay& relay, std::shared_ptr<Connection> connection) {
   for (auto stream : {connection->data_stream, connection->error_stream}) {
-    auto closing = send(relay.session, Kind::close_channel, stream, {});
+    auto closing = send_frame(relay.session, Kind::close_channel, stream, {});
     (void)co_await std::move(closing);
     relay.by_stream.erase(stream);
   }
@@ -61,7 +51,7 @@ base::Task<void> forward_output(Relay& relay, std::shared_ptr<Connection> connec
     auto reading = node->read();
     auto frame = co_await std::move(reading);
     if (!frame.is_ok()) {
-      auto telling = send(relay.session, Kind::data, connection->error_stream,
+      auto telling = send_frame(relay.session, Kind::data, connection->error_stream,
                           std::string(frame.status().message()));
       (void)co_await std::move(telling);
     }
@@ -70,7 +60,7 @@ base::Task<void> forward_output(Relay& relay, std::shared_ptr<Connection> connec
     const auto stream = got.channel == kError ? connection->error_stream : connection->data_stream;
     const bool data_ends = got.end && got.channel == kData;
     if (!got.data.empty()) {
-      auto sending = send(relay.session, Kind::data, stream, std::move(got.data));
+      auto sending = send_frame(relay.session, Kind::data, stream, std::move(got.data));
       bool alive = co_await std::move(sending);
       if (!alive) break;
     }
@@ -82,7 +72,7 @@ base::Task<void> forward_output(Relay& relay, std::shared_ptr<Connection> connec
 }
 
 base::Task<void> refuse(Relay& relay, std::shared_ptr<Connection> connection, std::string why) {
-  auto sending = send(relay.session, Kind::data, connection->error_stream, std::move(why));
+  auto sending = send_frame(relay.session, Kind::data, connection->error_stream, std::move(why));
   (void)co_await std::move(sending);
   auto ending = end_connection(relay, connection);
   co_await std::move(ending);
@@ -96,7 +86,7 @@ base::Task<void> take_stream(Relay& relay, http::ChannelFrame frame) {
   auto found = relay.connections.find(request);
   const bool room = relay.connections.size() < kForwardedConnectionsMax;
   if (!valid || (found == relay.connections.end() && !room)) {
-    auto resetting = send(relay.session, Kind::reset_channel, frame.channel, {});
+    auto resetting = send_frame(relay.session, Kind::reset_channel, frame.channel, {});
     (void)co_await std::move(resetting);
     co_return;
   }

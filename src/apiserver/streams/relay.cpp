@@ -2,6 +2,8 @@
 
 #include <skiff/api/errors.h>
 
+#include "apiserver/streams/channel_frames.h"
+
 namespace skiff::apiserver {
 
 namespace {
@@ -28,17 +30,6 @@ base::Task<void> forward_input(std::shared_ptr<client::NodeStream> node,
   }
   // Nobody listens any more; a client that only half-closes says so by close_channel.
   node->close();
-}
-
-base::Task<bool> send_frame(http::ChannelSession& session, Kind kind, std::uint32_t channel,
-                            std::string data) {
-  http::ChannelFrame frame;
-  frame.kind = kind;
-  frame.channel = channel;
-  frame.data = std::move(data);
-  auto writing = session.write(std::move(frame));
-  auto status = co_await std::move(writing);
-  co_return status.is_ok();
 }
 
 // The last word on the error channel: clients take silence for success.
