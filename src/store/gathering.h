@@ -1,8 +1,8 @@
 // How long the next group waits for those that the last one answered.
 //
 // Clients that ask again when they are answered would make two groups that take turns: one waits in
-// the queue while the other is synced, and each sync carries half. A short wait after a slow commit
-// brings them together, and costs a part of a sync once.
+// the queue while the other is synced, and each sync carries half. A wait after a slow commit
+// brings them together: a cycle of one and a half syncs then carries what two syncs carried.
 #pragma once
 
 #include "store/limits.h"

@@ -30,7 +30,7 @@ constexpr std::size_t kQueueWritesMax = 4096;
 // After a commit that took this long, the next group waits a part of that time, and never longer
 // than the most, for those that were answered (store/gathering.h).
 constexpr base::Duration kGatherCommitMin = std::chrono::milliseconds(1);
-constexpr int kGatherPartOfCommit = 4;
+constexpr int kGatherPartOfCommit = 2;
 constexpr base::Duration kGatherMax = std::chrono::milliseconds(5);
 // A failed database is opened again at most this often.
 constexpr base::Duration kReopenInterval = std::chrono::seconds(1);
