@@ -4,6 +4,8 @@
 #include <skiff/base/log.h>
 #include <skiff/base/strings.h>
 
+#include <set>
+
 namespace skiff::controllers {
 
 namespace {
@@ -41,10 +43,11 @@ class NodeLifecycleController final : public KeyedController {
  private:
   void node_changed(const api::StoredObject& before, const api::StoredObject& after);
   void lease_changed(const api::StoredObject& before, const api::StoredObject& after);
+  // Returns whether it was the first or the last that is well.
+  bool note_well(const std::string& node, bool is_well);
   void heard(const std::string& node, base::Duration grace) {
     deadline_[node] = context_.timers.clock().monotonic() + grace;
   }
-  bool all_disrupted() const;
   Task<Status> write_conditions(std::string key, JsonPtr node, Json conditions);
   Task<Status> mark_pods_not_ready(std::string key);
 
@@ -53,30 +56,40 @@ class NodeLifecycleController final : public KeyedController {
   client::Informer& pods_;
   std::unique_ptr<client::EventRecorder> recorder_;
   std::map<std::string, base::MonotonicTime, std::less<>> deadline_;
+  std::set<std::string, std::less<>> well_;  // the nodes that are ready
 };
 
 std::string heartbeat_of(const Json& node) {
   return std::string(api::find_condition(node, "Ready")["lastHeartbeatTime"].as_string());
 }
 
+bool NodeLifecycleController::note_well(const std::string& node, bool is_well) {
+  const bool were_none = well_.empty();
+  if (is_well)
+    well_.insert(node);
+  else
+    well_.erase(node);
+  return were_none != well_.empty();
+}
+
 void NodeLifecycleController::node_changed(const api::StoredObject& before,
                                            const api::StoredObject& after) {
   const api::StoredObject& object = after.empty() ? before : after;
   std::string key(object.name());
+  bool is_well = false;
   if (after.empty()) {
     deadline_.erase(key);
   } else {
     JsonPtr node = context_.parsed.parse(after);
+    is_well = is_node_ready(*node);
     bool is_new = before.empty();
     if (is_new && deadline_.count(key) == 0)
       heard(key, heartbeat_of(*node).empty() ? kNodeStartupGracePeriod : kNodeGracePeriod);
-    if (!is_new) {
-      JsonPtr old_node = context_.parsed.parse(before);
-      if (heartbeat_of(*old_node) != heartbeat_of(*node)) heard(key, kNodeGracePeriod);
-      if (is_node_ready(*old_node) == is_node_ready(*node)) return queue_->add(key);
-    }
+    if (!is_new && heartbeat_of(*context_.parsed.parse(before)) != heartbeat_of(*node))
+      heard(key, kNodeGracePeriod);
   }
-  // One node more or less that is well may change what happens to all others.
+  // Whether any node is well decides about the taints of all others.
+  if (!note_well(key, is_well)) return queue_->add(key);
   for (const auto& node : nodes_.list()) queue_->add(std::string(node.name()));
 }
 
@@ -95,14 +108,6 @@ void NodeLifecycleController::lease_changed(const api::StoredObject& before,
   if (was_silent) queue_->add(known->first);
 }
 
-bool NodeLifecycleController::all_disrupted() const {
-  for (const auto& object : nodes_.list()) {
-    JsonPtr node = context_.parsed.parse(object);
-    if (is_node_ready(*node)) return false;
-  }
-  return true;
-}
-
 Task<Status> NodeLifecycleController::sync(std::string key) {
   JsonPtr node = context_.find(nodes_, key);
   if (!node) co_return Status::ok();
@@ -119,7 +124,7 @@ Task<Status> NodeLifecycleController::sync(std::string key) {
     if (conditions != node->at({"status", "conditions"}))
       co_return co_await write_conditions(key, node, std::move(conditions));
   }
-  Json taints = plan_taints(*node, all_disrupted(), context_.now());
+  Json taints = plan_taints(*node, well_.empty(), context_.now());
   const Json& present = node->at({"spec", "taints"});
   bool same = taints.empty() ? present.empty() : taints == present;
   if (!same) {

@@ -293,6 +293,33 @@ TEST_CASE("when no node is well nothing is evicted") {
   CHECK_FALSE(api::is_being_deleted(f.live(resources::pods, "default/p")));
 }
 
+TEST_CASE("the first node that is well, and the last, decide about the taints of all others") {
+  ControllerFixture f;
+  f.pods_run = false;
+  const std::vector<std::string> stays = {"node.kubernetes.io/unreachable:NoSchedule"};
+  const std::vector<std::string> leaves = {"node.kubernetes.io/unreachable:NoSchedule",
+                                           "node.kubernetes.io/unreachable:NoExecute"};
+  for (const char* name : {"a", "b", "c", "d"}) f.api.put(resources::nodes, node(f, name));
+  f.settle(70s);
+  for (const char* name : {"a", "b", "c", "d"}) CHECK(taints(f, name) == stays);
+  auto come_back = [&](const std::string& name) {
+    f.change(resources::nodes, name,
+             [&](Json& object) { object.set("status", node(f, name)["status"]); });
+    f.settle();
+  };
+  come_back("a");
+  CHECK(taints(f, "a").empty());
+  CHECK(taints(f, "c") == leaves);
+  come_back("b");
+  f.api.erase(resources::nodes, "a");
+  f.settle();
+  CHECK(taints(f, "c") == leaves);
+  f.api.erase(resources::nodes, "b");
+  f.settle();
+  CHECK(taints(f, "c") == stays);
+  CHECK(taints(f, "d") == stays);
+}
+
 TEST_CASE("a cordoned node is tainted, an uncordoned one is not") {
   ControllerFixture f;
   f.api.put(resources::nodes, node(f, "a"));
