@@ -6,6 +6,7 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace skiff::loop {
 
@@ -19,13 +20,20 @@ base::Status UvLoop::open() {
   if (int error = uv_loop_init(&loop_); error != 0) return uv_status(error, "start an event loop");
   is_open_ = true;
   loop_.data = this;
-  uv_async_init(&loop_, &wake_,
-                [](uv_async_t* handle) { static_cast<UvLoop*>(handle->loop->data)->on_wake(); });
+  // Waking ends the wait, nothing more: end_turn() looks at what there is to do.
+  uv_async_init(&loop_, &wake_, [](uv_async_t*) {});
   uv_timer_init(&loop_, &timer_);
   uv_prepare_init(&loop_, &prepare_);
   uv_prepare_start(&prepare_, [](uv_prepare_t* handle) {
-    static_cast<UvLoop*>(handle->loop->data)->run_turn_hooks();
+    static_cast<UvLoop*>(handle->loop->data)->end_turn();
   });
+  uv_check_init(&loop_, &check_);
+  uv_check_start(&check_, [](uv_check_t* handle) {
+    auto* self = static_cast<UvLoop*>(handle->loop->data);
+    std::lock_guard lock(self->mutex_);
+    self->is_asleep_ = false;
+  });
+  uv_idle_init(&loop_, &idle_);
   return base::Status::ok();
 }
 
@@ -87,20 +95,43 @@ void UvLoop::run_turn_hooks() {
 
 void UvLoop::wake() { uv_async_send(&wake_); }
 
+// The loop's own thread never wakes it: between any callback and the next wait is an end of turn.
+bool UvLoop::must_wake() { return !is_current() && std::exchange(is_asleep_, false); }
+
 void UvLoop::post(base::Job job) {
-  bool first = false;
+  bool wakes = false;
   {
     std::lock_guard lock(mutex_);
-    first = jobs_.empty();
     jobs_.push_back(std::move(job));
+    wakes = must_wake();
   }
-  if (first) wake();
+  if (wakes) wake();
 }
 
-void UvLoop::on_wake() {
+// Runs before the loop waits for descriptors, so that a coroutine that a descriptor or a timer
+// resumes needs no wake-up. One round of jobs: what they post has its turn after the descriptors.
+void UvLoop::end_turn() {
   run_jobs();
-  arm_timer();
+  run_turn_hooks();
   if (stop_.load()) uv_stop(&loop_);
+  look_before_sleep();
+}
+
+// In one critical section: what is posted or started later finds the loop asleep and wakes it.
+void UvLoop::look_before_sleep() {
+  std::int64_t due_ns = INT64_MAX;
+  bool has_jobs = false;
+  {
+    std::lock_guard lock(mutex_);
+    if (!timers_.empty()) due_ns = timers_.begin()->first.first;
+    has_jobs = !jobs_.empty();
+    is_asleep_ = !has_jobs;
+  }
+  arm_timer(due_ns);
+  if (has_jobs)
+    uv_idle_start(&idle_, [](uv_idle_t*) {});
+  else
+    uv_idle_stop(&idle_);
 }
 
 void UvLoop::run_jobs() {
@@ -123,17 +154,16 @@ void UvLoop::run_jobs() {
 base::TimerId UvLoop::start_timer(base::Duration delay, base::UniqueFunction<void()> callback) {
   std::int64_t due = clock().monotonic().ns + std::max<std::int64_t>(delay.count(), 0);
   base::TimerId id = 0;
+  bool wakes = false;
   {
     std::lock_guard lock(mutex_);
     id = next_timer_++;
     timer_due_.emplace(id, due);
     timers_.emplace(std::pair(due, id), std::move(callback));
+    bool is_next = timers_.begin()->first.second == id;
+    wakes = is_next && must_wake();
   }
-  if (is_current()) {
-    arm_timer();
-  } else {
-    wake();
-  }
+  if (wakes) wake();
   return id;
 }
 
@@ -147,19 +177,14 @@ void UvLoop::cancel_timer(base::TimerId id) {
   dropped = std::move(node.mapped());
 }
 
-void UvLoop::arm_timer() {
-  std::int64_t next = INT64_MAX;
-  {
-    std::lock_guard lock(mutex_);
-    if (!timers_.empty()) next = timers_.begin()->first.first;
-  }
-  if (next == armed_for_ns_) return;
-  armed_for_ns_ = next;
-  if (next == INT64_MAX) {
+void UvLoop::arm_timer(std::int64_t due_ns) {
+  if (due_ns == armed_for_ns_) return;
+  armed_for_ns_ = due_ns;
+  if (due_ns == INT64_MAX) {
     uv_timer_stop(&timer_);
     return;
   }
-  std::int64_t left_ns = next - clock().monotonic().ns;
+  std::int64_t left_ns = due_ns - clock().monotonic().ns;
   std::uint64_t left_ms =
       left_ns <= 0 ? 0 : static_cast<std::uint64_t>((left_ns + 999'999) / 1'000'000);
   uv_update_time(&loop_);
@@ -183,14 +208,12 @@ void UvLoop::on_timer() {
     }
     callback();
   }
-  arm_timer();
 }
 
 void UvLoop::run() {
   if (!name_.empty()) pthread_setname_np(pthread_self(), name_.substr(0, 15).c_str());
   thread_ = std::this_thread::get_id();
   base::Executor::Scope scope(this);
-  arm_timer();
   if (!stop_.load()) uv_run(&loop_, UV_RUN_DEFAULT);
   std::vector<base::Job> jobs;
   {
@@ -203,7 +226,7 @@ void UvLoop::run() {
 
 void UvLoop::stop() {
   stop_ = true;
-  wake();
+  if (!is_current()) wake();
 }
 
 namespace {

@@ -36,11 +36,15 @@ class UvLoop final : public Loop {
   uv_loop_t* uv() { return &loop_; }
 
  private:
-  void on_wake();
+  // Loop thread.
+  void end_turn();
   void run_jobs();
   void run_turn_hooks();
   void on_timer();
-  void arm_timer();  // loop thread
+  void arm_timer(std::int64_t due_ns);
+  void look_before_sleep();
+  // With mutex_ held: whether the caller has to wake the loop once it has let go of the mutex.
+  bool must_wake();
   void wake();
 
   const std::string name_;
@@ -49,12 +53,17 @@ class UvLoop final : public Loop {
   uv_async_t wake_{};
   uv_timer_t timer_{};
   uv_prepare_t prepare_{};
+  uv_check_t check_{};
+  uv_idle_t idle_{};  // active: there are jobs, the next turn only looks at descriptors
   std::atomic<std::thread::id> thread_{};
   std::atomic<bool> stop_ = false;
   std::vector<std::shared_ptr<TurnHookState>> turn_hooks_;  // loop thread
 
   std::mutex mutex_;
   std::vector<base::Job> jobs_;  // under mutex_
+  // Under mutex_: the loop waits for descriptors, or is about to, and does not look at jobs_ and
+  // timers_ before it is woken. Otherwise it looks before it waits, and nobody needs to wake it.
+  bool is_asleep_ = false;
   std::map<std::pair<std::int64_t, base::TimerId>, base::UniqueFunction<void()>> timers_;  // mutex_
   std::unordered_map<base::TimerId, std::int64_t> timer_due_;                              // mutex_
   base::TimerId next_timer_ = 1;                                                           // mutex_

@@ -1,13 +1,18 @@
+#include <skiff/loop/connect.h>
 #include <skiff/loop/loop.h>
 #include <skiff/loop/signals.h>
 #include <skiff/loop/work_pool.h>
 
 #include <catch2/catch.hpp>
 
-#include <algorithm>
-#include <csignal>
-#include <thread>
+#include <netinet/in.h>
 #include <unistd.h>
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <thread>
 
 using namespace skiff;
 
@@ -27,7 +32,43 @@ base::Task<void> hop(loop::Loop& loop, base::Executor& pool, std::vector<bool>* 
   loop.stop();
 }
 
+// Connects to a port of this host and counts the turns that it takes.
+base::Task<void> connect_here(loop::Loop& loop, sockaddr_in peer, int* error, const int* turns,
+                              int* turns_taken) {
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  sockaddr_storage address{};
+  memcpy(&address, &peer, sizeof peer);
+  const int before = *turns;
+  auto connecting = loop::connect_fd(loop, fd, address, sizeof peer, {});
+  *error = co_await connecting;
+  *turns_taken = *turns - before;
+  close(fd);
+  loop.stop();
+}
+
 }  // namespace
+
+TEST_CASE("a peer on this host is connected, or refuses, within the turn") {
+  int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in peer{};
+  peer.sin_family = AF_INET;
+  peer.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof peer;
+  REQUIRE(bind(listener, reinterpret_cast<sockaddr*>(&peer), size) == 0);
+  REQUIRE(getsockname(listener, reinterpret_cast<sockaddr*>(&peer), &size) == 0);
+  for (int expected : {ECONNREFUSED, 0}) {
+    if (expected == 0) REQUIRE(listen(listener, 1) == 0);
+    auto loop = loop::make_loop("test");
+    REQUIRE(loop);
+    int turns = 0, taken = -1, error = -1;
+    auto hook = (*loop)->at_end_of_turn([&] { ++turns; });
+    base::spawn_detached(**loop, connect_here(**loop, peer, &error, &turns, &taken));
+    (*loop)->run();
+    CHECK(error == expected);
+    CHECK(taken == 0);
+  }
+  close(listener);
+}
 
 TEST_CASE("a coroutine resumes on the executor it suspended on") {
   auto loop = loop::make_loop("test");
@@ -79,6 +120,60 @@ TEST_CASE("timers fire in order, and a cancelled one does not") {
   CHECK(order == "abc");
 }
 
+TEST_CASE("what a descriptor or a timer posts runs before the turn ends") {
+  auto loop = loop::make_loop("test");
+  REQUIRE(loop);
+  int ends[2];
+  REQUIRE(pipe(ends) == 0);
+  std::string order;
+  auto hook = (*loop)->at_end_of_turn([&] { order += '|'; });
+  auto watch = (*loop)->watch_fd(ends[0], loop::Ready::readable, [&](loop::Ready) {
+    char byte = 0;
+    CHECK(read(ends[0], &byte, 1) == 1);
+    order += 'd';
+    (*loop)->post([&] { order += 'j'; });
+    (*loop)->start_timer(std::chrono::milliseconds(1), [&] {
+      order += 't';
+      (*loop)->post([&] {
+        order += 'k';
+        (*loop)->post([&] { (order += 'l'), (*loop)->stop(); });
+      });
+    });
+  });
+  REQUIRE(watch);
+  (*loop)->post([&] { CHECK(write(ends[1], "x", 1) == 1); });
+  (*loop)->run();
+  CHECK(order.find("dj|") != std::string::npos);
+  CHECK(order.find("tk|l") != std::string::npos);
+  close(ends[0]);
+  close(ends[1]);
+}
+
+TEST_CASE("threads that post and start timers while the loop falls asleep always wake it") {
+  auto loop = loop::make_loop("test");
+  REQUIRE(loop);
+  constexpr int kRounds = 2000;
+  std::atomic<int> jobs = 0, timers = 0;
+  auto done = [&] {
+    if (jobs == 2 * kRounds && timers == 2 * kRounds) (*loop)->stop();
+  };
+  auto work = [&] {
+    for (int i = 0; i < kRounds; ++i) {
+      int before = jobs;
+      (*loop)->post([&] { ++jobs, done(); });
+      while (jobs == before) std::this_thread::yield();
+      before = timers;
+      (*loop)->start_timer(std::chrono::microseconds(i % 3), [&] { ++timers, done(); });
+      while (timers == before) std::this_thread::yield();
+    }
+  };
+  std::thread first(work), second(work);
+  (*loop)->run();
+  first.join();
+  second.join();
+  CHECK(timers == 2 * kRounds);
+}
+
 TEST_CASE("jobs from other threads run in the order of posting") {
   auto loop = loop::make_loop("test");
   REQUIRE(loop);
@@ -119,7 +214,7 @@ TEST_CASE("end-of-turn hooks run once per turn until they are let go") {
     (*loop)->post([&] { (*loop)->stop(); });
   });
   (*loop)->run();
-  CHECK(order.substr(0, 3) == "ab1");
+  CHECK(order.substr(0, 3) == "1ab");
   CHECK(order.substr(order.find('2')) == "2");
   CHECK(std::count(order.begin(), order.end(), 'a') == 1);
 }
