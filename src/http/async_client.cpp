@@ -22,7 +22,7 @@ std::string reuse_key(const ClientRequest& request) {
   char tls[32];
   std::snprintf(tls, sizeof tls, "%p", static_cast<void*>(request.tls.get()));
   return base::concat(host_and_port(request), "|", request.server_name, "|",
-                      static_cast<const char*>(tls));
+                      static_cast<const char*>(tls), request.is_brief ? "|brief" : "");
 }
 
 // A closed idle connection is noticed only when a request is on its way: these may go again.
@@ -131,8 +131,8 @@ using OpenResult = base::Result<std::unique_ptr<ResponseStream>>;
 
 base::Task<base::Result<std::shared_ptr<ClientConnection>>> connect_new(
     std::shared_ptr<ClientPool> pool, std::string host, std::uint16_t port, std::string server_name,
-    std::shared_ptr<TlsContext> tls, base::CancelToken cancel) {
-  auto connecting = connect_to(pool, host, port, cancel);
+    std::shared_ptr<TlsContext> tls, SocketUse use, base::CancelToken cancel) {
+  auto connecting = connect_to(pool, host, port, use, cancel);
   auto fd = co_await connecting;
   if (!fd) co_return fd.status();
   auto connection = std::make_shared<ClientConnection>(pool->loop(), std::move(tls));
@@ -146,6 +146,7 @@ base::Task<OpenResult> open_request(std::shared_ptr<ClientPool> pool, ClientRequ
   if (!head) co_return head.status();
   std::string target = reuse_key(request);
   auto attempt = std::make_unique<Attempt>(pool->loop(), request);
+  const SocketUse use = request.is_brief ? SocketUse::brief : SocketUse::lasting;
   bool may_reuse = true;
   for (;;) {
     std::shared_ptr<ClientConnection> connection;
@@ -153,7 +154,7 @@ base::Task<OpenResult> open_request(std::shared_ptr<ClientPool> pool, ClientRequ
     bool reused = connection != nullptr;
     if (!reused) {
       auto connecting = connect_new(pool, request.host, request.port, request.server_name,
-                                    request.tls, attempt->token());
+                                    request.tls, use, attempt->token());
       auto made = co_await connecting;
       if (!made) co_return attempt->explain(made.status(), request);
       connection = std::move(*made);

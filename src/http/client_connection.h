@@ -95,9 +95,12 @@ class ClientPool : public std::enable_shared_from_this<ClientPool> {
   std::size_t idle_count_ = 0;
 };
 
+// brief: as ClientRequest::is_brief.
+enum class SocketUse : unsigned char { lasting, brief };
+
 // A connected socket to any of the host's addresses.
 base::Task<base::Result<base::UniqueFd>> connect_to(std::shared_ptr<ClientPool> pool,
                                                     std::string host, std::uint16_t port,
-                                                    base::CancelToken cancel);
+                                                    SocketUse use, base::CancelToken cancel);
 
 }  // namespace skiff::http

@@ -1,5 +1,6 @@
 // From a name to a connected socket.
 #include <skiff/base/strings.h>
+#include <skiff/loop/connect.h>
 #include <skiff/loop/work_pool.h>
 
 #include "http/client_connection.h"
@@ -72,31 +73,27 @@ base::Status connect_error(int error, const Address& address) {
   return {base::Code::unavailable, std::string(status.message())};
 }
 
+void set_lasting(int fd) {
+  int on = 1;
+  (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &kKeepAliveIdleSeconds, sizeof on);
+  (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &kKeepAliveIntervalSeconds, sizeof on);
+  (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &kKeepAliveProbes, sizeof on);
+}
+
 base::Task<base::Result<base::UniqueFd>> connect_one(loop::Loop& loop, Address address,
-                                                     base::CancelToken cancel) {
+                                                     SocketUse use, base::CancelToken cancel) {
   base::UniqueFd fd(
       ::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
   if (!fd) co_return base::errno_status(errno, "make a socket");
-  int on = 1;
-  (void)setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  (void)setsockopt(fd.get(), SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-  (void)setsockopt(fd.get(), IPPROTO_TCP, TCP_KEEPIDLE, &kKeepAliveIdleSeconds, sizeof on);
-  (void)setsockopt(fd.get(), IPPROTO_TCP, TCP_KEEPINTVL, &kKeepAliveIntervalSeconds, sizeof on);
-  (void)setsockopt(fd.get(), IPPROTO_TCP, TCP_KEEPCNT, &kKeepAliveProbes, sizeof on);
-  int result = ::connect(fd.get(), reinterpret_cast<sockaddr*>(&address.storage), address.size);
-  if (result != 0 && errno != EINPROGRESS) co_return connect_error(errno, address);
-  if (result != 0) {
-    auto waiting = loop::wait_fd(loop, fd.get(), loop::Ready::writable, cancel);
-    auto ready = co_await waiting;
-    if (!ready) co_return ready.status();
-    if (!*ready)
-      co_return base::cancelled(
-          base::concat("connect ", format_address(address.storage, true), ": given up"));
-    int error = 0;
-    socklen_t size = sizeof error;
-    (void)getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &error, &size);
-    if (error != 0) co_return connect_error(error, address);
-  }
+  if (use == SocketUse::lasting) set_lasting(fd.get());
+  auto connecting = loop::connect_fd(loop, fd.get(), address.storage, address.size, cancel);
+  int error = co_await connecting;
+  if (error == ECANCELED)
+    co_return base::cancelled(
+        base::concat("connect ", format_address(address.storage, true), ": given up"));
+  if (error != 0) co_return connect_error(error, address);
   co_return fd;
 }
 
@@ -104,7 +101,7 @@ base::Task<base::Result<base::UniqueFd>> connect_one(loop::Loop& loop, Address a
 
 base::Task<base::Result<base::UniqueFd>> connect_to(std::shared_ptr<ClientPool> pool,
                                                     std::string host, std::uint16_t port,
-                                                    base::CancelToken cancel) {
+                                                    SocketUse use, base::CancelToken cancel) {
   std::vector<Address> addresses = literal_address(host, port);
   if (addresses.empty()) {
     auto resolver = pool->resolver();
@@ -117,7 +114,7 @@ base::Task<base::Result<base::UniqueFd>> connect_to(std::shared_ptr<ClientPool> 
   }
   base::Status failure = base::cancelled("given up");
   for (std::size_t i = 0; i < addresses.size() && !cancel.is_cancelled(); ++i) {
-    auto connecting = connect_one(pool->loop(), addresses[i], cancel);
+    auto connecting = connect_one(pool->loop(), addresses[i], use, cancel);
     auto fd = co_await connecting;
     if (fd) co_return std::move(fd);
     failure = fd.status();

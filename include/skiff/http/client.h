@@ -28,6 +28,9 @@ struct ClientRequest {
   base::Duration timeout = std::chrono::seconds(30);  // until the head of the answer
   std::size_t body_bytes_max = 16u << 20;
   base::CancelToken cancel;
+  // The caller ends what takes long by itself: its connection needs none of the settings of a
+  // lasting one (probes, which make a connection each).
+  bool is_brief = false;
 };
 
 // The head of an answer and the body as it arrives. Loop-only.

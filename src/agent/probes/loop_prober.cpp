@@ -3,6 +3,7 @@
 #include <skiff/base/strings.h>
 #include <skiff/base/unique_fd.h>
 #include <skiff/http/tls.h>
+#include <skiff/loop/connect.h>
 #include <skiff/loop/work_pool.h>
 
 #include "agent/limits.h"
@@ -50,11 +51,12 @@ class Deadline {
 
 struct Target {
   base::UniqueFd fd;
-  bool is_connected = false;
+  sockaddr_storage address{};
+  socklen_t address_bytes = 0;
 };
 
 // Numeric addresses only: a probe never waits for a name server.
-base::Result<Target> begin_connect(const std::string& host, std::uint16_t port) {
+base::Result<Target> make_target(const std::string& host, std::uint16_t port) {
   addrinfo hints{};
   hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
   hints.ai_socktype = SOCK_STREAM;
@@ -64,13 +66,11 @@ base::Result<Target> begin_connect(const std::string& host, std::uint16_t port) 
         base::concat("dial tcp ", host, ":", port, ": not a numeric address"));
   std::unique_ptr<addrinfo, void (*)(addrinfo*)> owned(found, freeaddrinfo);
   Target target;
+  target.address_bytes = found->ai_addrlen;
+  memcpy(&target.address, found->ai_addr, found->ai_addrlen);
   target.fd =
       base::UniqueFd(socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!target.fd) return base::errno_status(errno, "socket");
-  target.is_connected = connect(target.fd.get(), found->ai_addr, found->ai_addrlen) == 0;
-  if (!target.is_connected && errno != EINPROGRESS)
-    return base::Status(base::Code::unavailable,
-                        base::concat("dial tcp ", host, ":", port, ": connect: ", strerror(errno)));
   return target;
 }
 
@@ -108,6 +108,7 @@ base::Task<ProbeResult> LoopProber::http_get(HttpGet get, base::Duration timeout
   request.host = get.host;
   request.port = get.port;
   request.target = get.path;
+  request.is_brief = true;
   std::string scheme = base::to_lower(get.scheme);
   if (scheme == "https") {
     auto context = tls();
@@ -150,22 +151,17 @@ base::Task<ProbeResult> LoopProber::http_get(HttpGet get, base::Duration timeout
 base::Task<ProbeResult> LoopProber::connect_tcp(std::string host, std::uint16_t port,
                                                 base::Duration timeout, base::CancelToken cancel) {
   if (options_.loop == nullptr) co_return failure("TCP probes need an event loop");
-  auto target = begin_connect(host, port);
+  auto target = make_target(host, port);
   if (!target) co_return failure(std::string(target.status().message()));
-  if (!target->is_connected) {
-    Deadline deadline(*options_.timers, timeout, cancel);
-    auto ready = co_await loop::wait_fd(*options_.loop, target->fd.get(), loop::Ready::writable,
-                                        deadline.token());
-    if (!ready) co_return failure(std::string(ready.status().message()));
-    if (!*ready) co_return failure(base::concat("dial tcp ", host, ":", port, ": i/o timeout"));
-    int error = 0;
-    socklen_t size = sizeof(error);
-    getsockopt(target->fd.get(), SOL_SOCKET, SO_ERROR, &error, &size);
-    if (error != 0)
-      co_return failure(base::concat("dial tcp ", host, ":", port,
-                                     ": connect: ", base::to_lower(strerror(error))));
-  }
-  co_return ProbeResult{true, {}};
+  Deadline deadline(*options_.timers, timeout, cancel);
+  auto connecting = loop::connect_fd(*options_.loop, target->fd.get(), target->address,
+                                     target->address_bytes, deadline.token());
+  const int error = co_await std::move(connecting);
+  if (error == 0) co_return ProbeResult{true, {}};
+  if (error == ECANCELED)
+    co_return failure(base::concat("dial tcp ", host, ":", port, ": i/o timeout"));
+  co_return failure(
+      base::concat("dial tcp ", host, ":", port, ": connect: ", base::to_lower(strerror(error))));
 }
 
 // Appends what a pipe has; false at its end.

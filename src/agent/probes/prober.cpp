@@ -36,9 +36,9 @@ HttpGet make_http_get(const codec::Json& action, const codec::Json& container,
   return get;
 }
 
-base::Task<ProbeResult> run_action(Prober& prober, base::Timers& timers, codec::Json action,
-                                   codec::Json container, std::string container_id,
-                                   std::string pod_ip, base::Duration timeout,
+base::Task<ProbeResult> run_action(Prober& prober, base::Timers& timers, const codec::Json& action,
+                                   const codec::Json& container, std::string container_id,
+                                   const std::string& pod_ip, base::Duration timeout,
                                    base::CancelToken cancel) {
   if (action.contains("exec")) {
     std::vector<std::string> command;

@@ -46,9 +46,10 @@ HttpGet make_http_get(const codec::Json& action, const codec::Json& container,
                       const std::string& pod_ip, std::string_view user_agent);
 
 // Runs the action of a probe or hook (httpGet, tcpSocket, exec, sleep).
-base::Task<ProbeResult> run_action(Prober& prober, base::Timers& timers, codec::Json action,
-                                   codec::Json container, std::string container_id,
-                                   std::string pod_ip, base::Duration timeout,
+// REQUIRES: `action`, `container` and `pod_ip` outlive the task.
+base::Task<ProbeResult> run_action(Prober& prober, base::Timers& timers, const codec::Json& action,
+                                   const codec::Json& container, std::string container_id,
+                                   const std::string& pod_ip, base::Duration timeout,
                                    base::CancelToken cancel);
 
 }  // namespace skiff::agent

@@ -523,7 +523,8 @@ base::Task<base::Result<std::unique_ptr<Http2Connection>>> connect_http2(
   auto pool = std::make_shared<ClientPool>(loop);
   Deadline deadline(loop, options.connect_timeout, options.cancel);
   std::string where = base::concat(options.host, ":", static_cast<int>(options.port));
-  auto connecting = connect_to(pool, options.host, options.port, deadline.token());
+  auto connecting =
+      connect_to(pool, options.host, options.port, SocketUse::lasting, deadline.token());
   auto fd = co_await connecting;
   if (!fd) co_return explain(deadline, fd.status()).with_context(where);
   auto link = std::make_shared<ClientLink>(loop, std::move(options));
