@@ -178,16 +178,24 @@ base::Status write_control_file(const std::string& path, std::string_view text) 
 }
 
 base::Status make_folders(const std::string& path, unsigned mode) {
-  for (std::size_t at = 1; at <= path.size(); ++at) {
-    if (at != path.size() && path[at] != '/') continue;
-    std::string part = path.substr(0, at);
-    if (mkdir(part.c_str(), mode) == 0 || errno == EEXIST) continue;
-    return errno_status(errno, concat("make folder ", part));
+  // From the end up to what is there: most often only the last is missing, or none.
+  std::size_t made = path.size();
+  while (mkdir(path.substr(0, made).c_str(), mode) != 0 && errno != EEXIST) {
+    const int error = errno;
+    const std::size_t name_end = path.find_last_not_of('/', made - 1);
+    const std::size_t slash = name_end == std::string::npos ? name_end : path.rfind('/', name_end);
+    if (error != ENOENT || slash == std::string::npos || slash == 0)
+      return errno_status(error, concat("make folder ", path.substr(0, made)));
+    made = slash;
+  }
+  while (made < path.size()) {
+    made = std::min(path.find('/', made + 1), path.size());
+    if (mkdir(path.substr(0, made).c_str(), mode) != 0 && errno != EEXIST)
+      return errno_status(errno, concat("make folder ", path.substr(0, made)));
   }
   struct stat info {};
   if (stat(path.c_str(), &info) != 0) return errno_status(errno, path);
-  if (!S_ISDIR(info.st_mode)) return errno_status(ENOTDIR, path);
-  return {};
+  return S_ISDIR(info.st_mode) ? base::Status() : errno_status(ENOTDIR, path);
 }
 
 base::Result<std::vector<std::string>> list_folder(const std::string& path) {

@@ -126,6 +126,28 @@ TEST_CASE("a file is replaced as a whole and nothing temporary stays") {
   CHECK(sys::read_file(folder / "b", 2).code() == base::Code::not_found);
 }
 
+TEST_CASE("folders are made with those above them, and may be there already") {
+  Folder folder;
+  for (const char* path : {"a/b/c/d", "a/b/c/d", "a//e/", "a/e/f/", "x"}) {
+    CHECK(sys::make_folders(folder / path, 0711).is_ok());
+    CHECK(sys::path_exists(folder / path));
+  }
+  struct stat info {};
+  REQUIRE(stat((folder / "a/b").c_str(), &info) == 0);
+  CHECK((info.st_mode & 0777) == (0711 & ~022));
+  REQUIRE(symlink("a/e", (folder / "link").c_str()) == 0);
+  CHECK(sys::make_folders(folder / "link/g").is_ok());
+  CHECK(sys::path_exists(folder / "a/e/g"));
+  REQUIRE(sys::write_file_atomic(folder / "file", "x").is_ok());
+  CHECK_FALSE(sys::make_folders(folder / "file").is_ok());
+  CHECK_FALSE(sys::make_folders(folder / "file/below/it").is_ok());
+  REQUIRE(symlink("nowhere", (folder / "dangling").c_str()) == 0);
+  CHECK_FALSE(sys::make_folders(folder / "dangling").is_ok());
+  CHECK_FALSE(sys::make_folders(folder / "dangling/below").is_ok());
+  CHECK(sys::make_folders("/").is_ok());
+  CHECK_FALSE(sys::make_folders("").is_ok());
+}
+
 TEST_CASE("a tree is removed without following its links") {
   Folder folder;
   REQUIRE(sys::make_folders(folder / "tree/deep/er").is_ok());
