@@ -14,27 +14,33 @@ struct ListStream {
   base::Executor& workers;
 };
 
+// The next piece; its text is copied once and freed here, so that only the piece waits for a slow
+// reader.
+std::vector<base::SharedBytes> next_piece(const ListStream& list, std::size_t& next, bool& done) {
+  const auto& selected = list.selected;
+  std::string text;
+  text.reserve(kListPieceBytes + kListPieceBytes / 8);
+  if (next == 0)
+    text += list.encoder.list_head(selected.revision, selected.continue_token, selected.remaining);
+  while (next < selected.items.size() && text.size() < kListPieceBytes) {
+    if (next != 0) text += ',';
+    list.encoder.append_item(selected.items[next], text);
+    ++next;
+  }
+  done = next == selected.items.size();
+  if (done) text += list.encoder.list_tail();
+  std::vector<base::SharedBytes> pieces;
+  pieces.emplace_back(std::string_view(text));
+  return pieces;
+}
+
 base::Task<void> send_list(std::shared_ptr<ListStream> list, http::BodyWriter& writer) {
   base::Executor& home = *base::Executor::current();
-  const auto& selected = list->selected;
-  std::string piece =
-      list->encoder.list_head(selected.revision, selected.continue_token, selected.remaining);
   std::size_t next = 0;
   bool done = false;
   while (!done) {
     co_await base::switch_to(list->workers);
-    while (next < selected.items.size() && piece.size() < kListPieceBytes) {
-      if (next != 0) piece += ',';
-      list->encoder.append_item(selected.items[next], piece);
-      ++next;
-    }
-    if (next == selected.items.size()) {
-      piece += list->encoder.list_tail();
-      done = true;
-    }
-    std::vector<base::SharedBytes> pieces;
-    pieces.emplace_back(std::string_view(piece));
-    piece.clear();
+    auto pieces = next_piece(*list, next, done);
     co_await base::switch_to(home);
     auto writing = writer.write(std::move(pieces));
     auto status = co_await std::move(writing);
