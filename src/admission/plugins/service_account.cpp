@@ -21,7 +21,8 @@ bool mounts_account(const Json& container) {
   return false;
 }
 
-Json access_volume(std::string_view name) {
+// What is the same in the volume of every pod.
+Json access_sources() {
   Json token = Json::object({{"expirationSeconds", kTokenSeconds}, {"path", "token"}});
   Json ca = Json::object(
       {{"name", "kube-root-ca.crt"},
@@ -32,8 +33,7 @@ Json access_volume(std::string_view name) {
   Json sources =
       Json::array({Json::object({{"serviceAccountToken", token}}),
                    Json::object({{"configMap", ca}}), Json::object({{"downwardAPI", downward}})});
-  Json projected = Json::object({{"defaultMode", 420}, {"sources", sources}});
-  return Json::object({{"name", name}, {"projected", projected}});
+  return Json::object({{"defaultMode", 420}, {"sources", sources}});
 }
 
 // Gives every pod an account, and its containers the account's token. Immutable.
@@ -129,16 +129,22 @@ class ServiceAccount final : public Plugin {
       for (auto& container : containers->mutable_items()) {
         if (!container.is_object() || mounts_account(container)) continue;
         needed = true;
-        container["volumeMounts"].push_back(
-            Json::object({{"name", volume}, {"readOnly", true}, {"mountPath", kMountPath}}));
+        Json& added = container["volumeMounts"].push_back(Json::object());
+        added.set("name", volume);
+        added.set("readOnly", true);
+        added.set("mountPath", kMountPath);
       }
     }
-    if (needed && made) pod["spec"]["volumes"].push_back(access_volume(volume));
+    if (!needed || !made) return;
+    Json& added = pod["spec"]["volumes"].push_back(Json::object());
+    added.set("name", std::move(volume));
+    added.set("projected", projected_);
   }
 
   const auth::ObjectReader& reader_;
   base::Random& random_;
   base::Timers* timers_;
+  const Json projected_ = access_sources();
 };
 
 }  // namespace
