@@ -118,6 +118,13 @@ bool JsonScanner::next_key(std::string& key) {
   return true;
 }
 
+bool JsonScanner::leave_object() {
+  skip_space();
+  if (at_ >= text_.size() || text_[at_] != '}') return false;
+  ++at_;
+  return true;
+}
+
 std::string_view JsonScanner::take_value() {
   skip_space();
   if (at_ >= text_.size()) return {};

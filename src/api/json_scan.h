@@ -17,6 +17,8 @@ class JsonScanner {
   bool enter_object();
   // Inside an object: the next key, positioned at its value. False at the end or a defect.
   bool next_key(std::string& key);
+  // At the end of an object, where next_key() returned false: moves past it. False on a defect.
+  bool leave_object();
   // At a value: the raw text of it (a string with its quotes); moves past it. Empty on a defect.
   std::string_view take_value();
 

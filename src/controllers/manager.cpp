@@ -13,7 +13,7 @@ class ManagerImpl final : public ControllerManager {
  public:
   ManagerImpl(const ManagerOptions& options, const NodeCidrRange& cidrs)
       : executor_(*options.executor),
-        informers_(*options.client, *options.timers),
+        informers_(*options.client, *options.timers, parsed_),
         context_{*options.client, executor_, *options.timers, *options.random, parsed_, informers_},
         controllers_(list_of_controllers(context_, options, cidrs)) {}
 

@@ -1,6 +1,5 @@
 #include "controllers/common/controller.h"
 
-#include <skiff/api/scan.h>
 #include <skiff/base/log.h>
 #include <skiff/base/strings.h>
 
@@ -27,18 +26,30 @@ JsonPtr ParsedObjects::parse(const api::StoredObject& object) {
   return slot.tree;
 }
 
+SummaryPtr ParsedObjects::summary(const api::StoredObject& object) {
+  static const SummaryPtr kEmpty = std::make_shared<const api::ObjectSummary>();
+  if (object.empty()) return kEmpty;
+  for (const SummarySlot& slot : summaries_)
+    if (slot.summary && slot.stored.same_buffer(object.stored())) return slot.summary;
+  SummarySlot& slot = summaries_[next_summary_];
+  next_summary_ = (next_summary_ + 1) % summaries_.size();
+  slot.stored = object.stored();
+  slot.summary = std::make_shared<const api::ObjectSummary>(api::summarize(object.text()));
+  return slot.summary;
+}
+
 client::Informer& InformerSet::of(client::Resource resource) {
   std::string key = base::concat(resource.group, '/', resource.resource);
   auto& informer = informers_[key];
   if (informer) return *informer;
   client::InformerIndex by_controller;
   by_controller.name = "controller";
-  by_controller.values = [](const api::StoredObject& object) {
+  by_controller.values = [this](const api::StoredObject& object) {
+    SummaryPtr summary = parsed_.summary(object);
     std::vector<std::string> values;
-    const Json owners = api::scan_tree(object.text(), {"metadata", "ownerReferences"});
-    for (const Json& owner : owners.items())
+    for (const Json& owner : summary->owners.items())
       if (owner["controller"].as_bool()) values.emplace_back(owner["uid"].as_string());
-    if (values.empty()) values.push_back(base::concat("orphans/", object.namespace_name()));
+    if (values.empty()) values.push_back(base::concat("orphans/", summary->namespace_name));
     return values;
   };
   std::vector<client::InformerIndex> indexes;
@@ -48,10 +59,8 @@ client::Informer& InformerSet::of(client::Resource resource) {
   if (is_pods) {
     client::InformerIndex by_node;
     by_node.name = "node";
-    by_node.values = [](const api::StoredObject& object) {
-      std::vector<std::string> values;
-      values.push_back(api::scan_string(object.text(), {"spec", "nodeName"}).value_or(""));
-      return values;
+    by_node.values = [this](const api::StoredObject& object) {
+      return std::vector<std::string>{parsed_.summary(object)->node_name};
     };
     indexes.push_back(std::move(by_node));
   }

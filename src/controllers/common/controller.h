@@ -1,6 +1,7 @@
 // What every controller is made of: shared informers, a queue of keys, one sync per key at a time.
 #pragma once
 
+#include <skiff/api/summary.h>
 #include <skiff/client/client.h>
 #include <skiff/client/informer.h>
 #include <skiff/client/recorder.h>
@@ -21,21 +22,31 @@ namespace skiff::controllers {
 
 using codec::Json;
 using JsonPtr = std::shared_ptr<const Json>;
+using SummaryPtr = std::shared_ptr<const api::ObjectSummary>;
 
-// The trees of the objects that handlers looked at last: one change goes to several handlers.
+// What was read last of objects: one change goes to several indexes and handlers.
 // Thread-compatible.
 class ParsedObjects {
  public:
   // Null JSON for an empty object (and for damaged text, which the store would not have served).
   JsonPtr parse(const api::StoredObject& object);
+  // Empty for an empty object.
+  SummaryPtr summary(const api::StoredObject& object);
 
  private:
+  // Objects are kept, so that the address of their bytes stays taken.
   struct Slot {
-    api::StoredObject object;  // keeps the bytes, so that their address stays taken
+    api::StoredObject object;
     JsonPtr tree;
+  };
+  struct SummarySlot {
+    base::SharedBytes stored;
+    SummaryPtr summary;
   };
   std::array<Slot, kParsedObjectsMax> slots_;
   std::size_t next_ = 0;
+  std::array<SummarySlot, kParsedObjectsMax> summaries_;
+  std::size_t next_summary_ = 0;
 };
 
 // One informer per resource, made when first asked for. Thread-compatible.
@@ -43,13 +54,15 @@ class ParsedObjects {
 // of pods also "node" (spec.nodeName; "" for none).
 class InformerSet {
  public:
-  InformerSet(client::Client& client, base::Timers& timers) : client_(client), timers_(timers) {}
+  InformerSet(client::Client& client, base::Timers& timers, ParsedObjects& parsed)
+      : client_(client), timers_(timers), parsed_(parsed) {}
   client::Informer& of(client::Resource resource);
   base::Task<void> run(base::Executor& executor, base::CancelToken cancel);
 
  private:
   client::Client& client_;
   base::Timers& timers_;
+  ParsedObjects& parsed_;
   std::map<std::string, std::unique_ptr<client::Informer>> informers_;
 };
 

@@ -7,10 +7,15 @@
 
 namespace skiff::controllers {
 
+namespace {
+bool is_terminal_phase(std::string_view phase) { return phase == "Succeeded" || phase == "Failed"; }
+}  // namespace
+
 bool is_pod_terminal(const Json& pod) {
-  std::string_view phase = pod.at({"status", "phase"}).as_string();
-  return phase == "Succeeded" || phase == "Failed";
+  return is_terminal_phase(pod.at({"status", "phase"}).as_string());
 }
+
+bool is_pod_terminal(const api::ObjectSummary& pod) { return is_terminal_phase(pod.phase); }
 
 bool is_pod_active(const Json& pod) { return !is_pod_terminal(pod) && !api::is_being_deleted(pod); }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <skiff/api/object.h>
+#include <skiff/api/summary.h>
 #include <skiff/base/clock.h>
 #include <skiff/client/client.h>
 #include <skiff/codec/json.h>
@@ -15,6 +16,7 @@ namespace skiff::controllers {
 using codec::Json;
 
 bool is_pod_terminal(const Json& pod);  // Succeeded or Failed
+bool is_pod_terminal(const api::ObjectSummary& pod);
 // Neither terminal nor being deleted.
 bool is_pod_active(const Json& pod);
 bool is_pod_ready(const Json& pod);

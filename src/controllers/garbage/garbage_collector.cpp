@@ -2,7 +2,6 @@
 #include <skiff/base/strings.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include "controllers/garbage/owner_graph.h"
 #include "controllers/garbage/plan_garbage.h"
@@ -52,8 +51,9 @@ class GarbageCollector final : public KeyedController {
     queue_->add(base::concat(place.resource, ' ', place.key));
   }
   void changed(std::size_t number, const api::StoredObject& before, const api::StoredObject& after);
-  void removed(const api::StoredObject& object);
-  void enqueue_owners(const Json& object);
+  void removed(const api::ObjectSummary& object);
+  bool waits(const api::StoredObject& object);
+  void enqueue_owners(const api::ObjectSummary& object);
   const Kind* kind_of_reference(const Json& owner, std::size_t* number = nullptr) const;
   Task<base::Result<OwnerState>> state_of(const Json owner, std::string namespace_name,
                                           bool dependent_namespaced);
@@ -66,47 +66,39 @@ class GarbageCollector final : public KeyedController {
   OwnerGraph graph_;
 };
 
-// Most objects have neither owners nor finalizers: one look at the text spares them a tree.
-bool may_matter(const api::StoredObject& object) {
-  // Not string_view::find, which stops at every quote.
-  auto has = [text = object.text()](std::string_view word) {
-    return memmem(text.data(), text.size(), word.data(), word.size()) != nullptr;
-  };
-  return has("\"ownerReferences\"") || has("\"deletionTimestamp\"");
-}
-
-std::string key_of(const api::StoredObject& object) {
-  if (object.namespace_name().empty()) return std::string(object.name());
-  return base::concat(object.namespace_name(), '/', object.name());
+std::string key_of(const api::ObjectSummary& object) {
+  if (object.namespace_name.empty()) return object.name;
+  return base::concat(object.namespace_name, '/', object.name);
 }
 
 void GarbageCollector::changed(std::size_t number, const api::StoredObject& before,
                                const api::StoredObject& after) {
-  if (!before.empty() && (after.empty() || before.uid() != after.uid())) removed(before);
+  SummaryPtr old_object = context_.parsed.summary(before);
+  SummaryPtr object = context_.parsed.summary(after);
+  if (!before.empty() && (after.empty() || old_object->uid != object->uid)) removed(*old_object);
   if (after.empty()) return;
-  std::string uid(after.uid());
-  if (!may_matter(after)) {
-    graph_.forget(uid);
+  if (object->owners.is_null() && !object->is_being_deleted) {
+    graph_.forget(object->uid);
     return;
   }
-  JsonPtr object = context_.parsed.parse(after);
-  ObjectPlace place{number, key_of(after)};
-  bool new_owners = graph_.set_owners(uid, place, object->at({"metadata", "ownerReferences"}));
-  bool ends = api::is_being_deleted(*object);
-  bool waits = ends && (api::has_finalizer(*object, kForegroundFinalizer) ||
-                        api::has_finalizer(*object, kOrphanFinalizer));
-  if (new_owners || waits) enqueue(place);
+  ObjectPlace place{number, key_of(*object)};
+  bool is_new = graph_.set_owners(object->uid, place, object->owners);
+  if (is_new || (object->is_being_deleted && waits(after))) enqueue(place);
   // An owner in foreground deletion counts only the dependents that block it.
-  if (ends) enqueue_owners(*object);
+  if (object->is_being_deleted) enqueue_owners(*object);
 }
 
-void GarbageCollector::removed(const api::StoredObject& object) {
-  std::string uid(object.uid());
-  for (const ObjectPlace& dependent : graph_.dependents_of(uid)) enqueue(dependent);
-  graph_.forget(uid);
-  if (!may_matter(object)) return;
+// Whether it goes only when the collector has let it.
+bool GarbageCollector::waits(const api::StoredObject& object) {
   JsonPtr tree = context_.parsed.parse(object);
-  enqueue_owners(*tree);
+  return api::has_finalizer(*tree, kForegroundFinalizer) ||
+         api::has_finalizer(*tree, kOrphanFinalizer);
+}
+
+void GarbageCollector::removed(const api::ObjectSummary& object) {
+  for (const ObjectPlace& dependent : graph_.dependents_of(object.uid)) enqueue(dependent);
+  graph_.forget(object.uid);
+  enqueue_owners(object);
 }
 
 const GarbageCollector::Kind* GarbageCollector::kind_of_reference(const Json& owner,
@@ -125,15 +117,16 @@ const GarbageCollector::Kind* GarbageCollector::kind_of_reference(const Json& ow
   return nullptr;
 }
 
-void GarbageCollector::enqueue_owners(const Json& object) {
-  for (const Json& owner : object.at({"metadata", "ownerReferences"}).items()) {
+void GarbageCollector::enqueue_owners(const api::ObjectSummary& object) {
+  for (const Json& owner : object.owners.items()) {
     std::size_t number = 0;
     const Kind* kind = kind_of_reference(owner, &number);
     if (kind == nullptr) continue;
     std::string key(owner["name"].as_string());
-    if (kind->namespaced) key = base::concat(api::namespace_of(object), '/', key);
+    if (kind->namespaced) key = base::concat(object.namespace_name, '/', key);
     api::StoredObject stored = kind->informer->get(key);
-    if (stored.empty() || !may_matter(stored)) continue;
+    SummaryPtr state = context_.parsed.summary(stored);
+    if (state->owners.is_null() && !state->is_being_deleted) continue;
     enqueue(ObjectPlace{number, key});
   }
 }

@@ -60,15 +60,14 @@ class PodGarbageController final : public KeyedController {
  private:
   void pod_changed(const api::StoredObject& before, const api::StoredObject& after) {
     auto is_terminal = [this](const api::StoredObject& object) {
-      return !object.empty() && is_pod_terminal(*context_.parsed.parse(object));
+      return is_pod_terminal(*context_.parsed.summary(object));
     };
     terminated_ -= is_terminal(before);
     terminated_ += is_terminal(after);
     if (terminated_ > static_cast<std::int64_t>(terminated_max_)) queue_->add(kWholeCluster);
     if (after.empty()) return;
-    JsonPtr pod = context_.parsed.parse(after);
-    std::string_view node = pod->at({"spec", "nodeName"}).as_string();
-    if (node.empty() ? api::is_being_deleted(*pod) : nodes_.get(node).empty())
+    SummaryPtr pod = context_.parsed.summary(after);
+    if (pod->node_name.empty() ? pod->is_being_deleted : nodes_.get(pod->node_name).empty())
       queue_->add_after(kWholeCluster, kOrphanedPodQuarantine);
   }
 

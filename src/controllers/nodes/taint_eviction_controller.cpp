@@ -26,12 +26,9 @@ class TaintEvictionController final : public KeyedController {
     enqueue_on_change(nodes);
     watch(pods, [this](const api::StoredObject& before, const api::StoredObject& after) {
       if (after.empty()) return;
-      JsonPtr pod = context_.parsed.parse(after);
-      std::string_view node = pod->at({"spec", "nodeName"}).as_string();
-      if (node.empty()) return;
-      bool was_there = !before.empty() &&
-                       context_.parsed.parse(before)->at({"spec", "nodeName"}).as_string() == node;
-      if (!was_there) queue_->add(std::string(node));
+      SummaryPtr pod = context_.parsed.summary(after);
+      if (pod->node_name.empty()) return;
+      if (context_.parsed.summary(before)->node_name != pod->node_name) queue_->add(pod->node_name);
     });
   }
   std::string_view name() const override { return "taint-eviction"; }

@@ -46,8 +46,8 @@ class ReplicaSetController final : public KeyedController {
   using OutcomePtr = std::shared_ptr<Outcome>;
 
   void pod_changed(const api::StoredObject& before, const api::StoredObject& after);
-  void enqueue_matching(const Json& pod);
-  std::string key_of_owner(const Json& pod) const;
+  void enqueue_matching(const api::StoredObject& pod);
+  std::string key_of_owner(const api::ObjectSummary& pod) const;
   Task<base::Result<std::vector<JsonPtr>>> claim_pods(JsonPtr set);
   Task<void> create_pods(JsonPtr set, std::string key, std::int64_t count, OutcomePtr outcome);
   Task<void> create_pod(JsonPtr set, std::string key, OutcomePtr outcome);
@@ -65,47 +65,48 @@ class ReplicaSetController final : public KeyedController {
 };
 
 // The key of the set that controls the pod, empty when there is none (any more).
-std::string ReplicaSetController::key_of_owner(const Json& pod) const {
-  const Json& owner = api::controller_of(pod);
+std::string ReplicaSetController::key_of_owner(const api::ObjectSummary& pod) const {
+  const Json& owner = pod.controller();
   if (owner["kind"].as_string() != "ReplicaSet") return {};
-  std::string key = base::concat(api::namespace_of(pod), '/', owner["name"].as_string());
-  JsonPtr set = context_.find(sets_, key);
-  if (!set || api::uid_of(*set) != owner["uid"].as_string()) return {};
+  std::string key = base::concat(pod.namespace_name, '/', owner["name"].as_string());
+  api::StoredObject set = sets_.get(key);
+  if (set.empty() || set.uid() != owner["uid"].as_string()) return {};
   return key;
 }
 
-void ReplicaSetController::enqueue_matching(const Json& pod) {
-  for (const auto& object : sets_.list(api::namespace_of(pod))) {
+void ReplicaSetController::enqueue_matching(const api::StoredObject& pod) {
+  const auto sets = sets_.list(pod.namespace_name());
+  if (sets.empty()) return;
+  const api::Labels labels = api::scan_string_map(pod.text(), {"metadata", "labels"});
+  for (const auto& object : sets) {
     JsonPtr set = context_.parsed.parse(object);
     auto selector = api::LabelSelector::from_json(set->at({"spec", "selector"}));
-    if (selector.is_ok() && selector->matches(pod.at({"metadata", "labels"})))
-      queue_->add(api::object_key(*set));
+    if (selector.is_ok() && selector->matches(labels)) queue_->add(api::object_key(*set));
   }
 }
 
 void ReplicaSetController::pod_changed(const api::StoredObject& before,
                                        const api::StoredObject& after) {
-  JsonPtr old_pod = context_.parsed.parse(before);
-  JsonPtr pod = context_.parsed.parse(after);
-  bool replaced = !before.empty() && !after.empty() && api::uid_of(*old_pod) != api::uid_of(*pod);
+  SummaryPtr old_pod = context_.parsed.summary(before);
+  SummaryPtr pod = context_.parsed.summary(after);
+  bool replaced = !before.empty() && !after.empty() && old_pod->uid != pod->uid;
   if (!before.empty()) {
     std::string key = key_of_owner(*old_pod);
     bool gone = after.empty() || replaced;
     if (!key.empty()) {
-      bool ends = !gone && api::is_being_deleted(*pod);
-      if (gone || ends) expectations_.deletion_observed(key, std::string(api::uid_of(*old_pod)));
+      bool ends = !gone && pod->is_being_deleted;
+      if (gone || ends) expectations_.deletion_observed(key, old_pod->uid);
       if (gone || key != key_of_owner(*pod)) queue_->add(key);
     }
     if (after.empty()) return;
   }
   std::string key = key_of_owner(*pod);
   if (key.empty()) {
-    if (api::controller_of(*pod).is_null() && !api::is_being_deleted(*pod)) enqueue_matching(*pod);
+    if (pod->controller().is_null() && !pod->is_being_deleted) enqueue_matching(after);
     return;
   }
   if (before.empty() || replaced) expectations_.creation_observed(key);
-  if (api::is_being_deleted(*pod))
-    expectations_.deletion_observed(key, std::string(api::uid_of(*pod)));
+  if (pod->is_being_deleted) expectations_.deletion_observed(key, pod->uid);
   queue_->add(key);
 }
 

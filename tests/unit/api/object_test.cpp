@@ -1,5 +1,6 @@
 #include <skiff/api/object.h>
 #include <skiff/api/scan.h>
+#include <skiff/api/summary.h>
 
 #include <catch2/catch.hpp>
 
@@ -139,4 +140,31 @@ TEST_CASE("scanning hostile text ends and stays inside it") {
   }
   std::string deep(1'000'000, '[');
   CHECK_FALSE(api::scan_string("{\"x\":" + deep, {"a"}));
+}
+
+TEST_CASE("a summary has what is asked of every change, and never reads beyond the text") {
+  const std::string text =
+      R"({"kind":"Pod","metadata":{"name":"p","labels":{"uid":"no"},"namespace":"n\u0065",)"
+      R"("uid":"u","ownerReferences":[{"uid":"a"},{"uid":"b","controller":true}],)"
+      R"("deletionTimestamp":"2026-01-01T00:00:00Z","managedFields":[{"f":"}"}]},)"
+      R"("spec":{"containers":[{"nodeName":"no"}],"nodeName":"node-1"},"status":{"phase":"Failed"}})";
+  const api::ObjectSummary pod = api::summarize(text);
+  CHECK(pod.name == "p");
+  CHECK(pod.namespace_name == "ne");
+  CHECK(pod.uid == "u");
+  CHECK(pod.is_being_deleted);
+  CHECK(pod.owners.size() == 2);
+  CHECK(pod.controller()["uid"].as_string() == "b");
+  CHECK(pod.node_name == "node-1");
+  CHECK(pod.phase == "Failed");
+  for (std::size_t size = 0; size < text.size(); ++size)
+    CHECK(api::summarize(std::string_view(text).substr(0, size)).phase.empty() ==
+          (size < text.size() - 2));
+  const api::ObjectSummary odd =
+      api::summarize(R"({"spec":null,"metadata":{"deletionTimestamp":null,"ownerReferences":1},)"
+                     R"("status":{"phase":"Running"}})");
+  CHECK(odd.phase == "Running");
+  CHECK_FALSE(odd.is_being_deleted);
+  CHECK(odd.controller().is_null());
+  CHECK(odd.node_name.empty());
 }
