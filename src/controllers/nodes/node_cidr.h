@@ -5,9 +5,9 @@
 
 #include <cstdint>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 
 namespace skiff::controllers {
 
@@ -16,12 +16,30 @@ class NodeCidrRange {
  public:
   // "10.42.0.0/16": at least one block of kNodeCidrBits. Errors: invalid_argument.
   static base::Result<NodeCidrRange> parse(std::string_view cidr);
-  // The lowest block that is not in `used`; nullopt when all are.
-  std::optional<std::string> first_free(const std::set<std::string>& used) const;
+  std::uint32_t size() const { return blocks_; }  // in blocks
+  std::string block(std::uint32_t number) const;
+  // nullopt for what is no block of this range.
+  std::optional<std::uint32_t> number_of(std::string_view block) const;
 
  private:
   std::uint32_t base_ = 0;
   std::uint32_t blocks_ = 0;
+};
+
+// Which blocks are taken; a block may be taken several times. Thread-compatible.
+class NodeCidrPool {
+ public:
+  explicit NodeCidrPool(const NodeCidrRange& range) : range_(range) {}
+  // What is no block of the range is passed over.
+  void take(std::string_view block);
+  void give_back(std::string_view block);
+  // The lowest block that is not taken; nullopt when all are.
+  std::optional<std::string> first_free();
+
+ private:
+  const NodeCidrRange range_;
+  std::unordered_map<std::uint32_t, int> taken_;  // by number: how often
+  std::uint32_t lowest_ = 0;                      // those below are taken
 };
 
 }  // namespace skiff::controllers

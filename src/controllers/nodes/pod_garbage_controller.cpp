@@ -3,6 +3,9 @@
 
 #include <skiff/base/strings.h>
 
+#include <algorithm>
+#include <set>
+
 namespace skiff::controllers {
 
 namespace {

@@ -33,8 +33,10 @@ struct ControllerFixture {
   std::unique_ptr<controllers::ControllerManager> manager;
   bool pods_run = true;
   int address = 1;
+  const std::string cidr;
 
-  ControllerFixture() {
+  explicit ControllerFixture(std::string cluster_cidr = "10.42.0.0/16")
+      : cidr(std::move(cluster_cidr)) {
     put_namespace("default");
     start();
   }
@@ -51,7 +53,7 @@ struct ControllerFixture {
     options.trust = trust.get();
     options.master_names.dns_names = {"kubernetes"};
     options.root_ca_pem = "PEM";
-    options.cluster_cidr = "10.42.0.0/16";
+    options.cluster_cidr = cidr;
     options.sign_secret_token = [](const controllers::TokenSecret& secret) {
       return base::Result<std::string>(base::concat(secret.namespace_name, "/", secret.name,
                                                     " for ", secret.service_account, " ",

@@ -1,4 +1,5 @@
 #include "cluster_fixture.h"
+#include "controllers/nodes/node_cidr.h"
 
 using namespace skiff;
 using namespace skiff::test;
@@ -212,6 +213,50 @@ TEST_CASE("nodes get blocks of the cluster's addresses, and a freed block is use
   f.api.put(resources::nodes, node(f, "c"));
   f.settle();
   CHECK(cidr("c") == "10.42.0.0/24");
+}
+
+TEST_CASE("a node for which no block is left gets the first that is given back") {
+  ControllerFixture f("10.42.0.0/23");
+  auto cidr = [&](const std::string& name) {
+    return std::string(f.live(resources::nodes, name).at({"spec", "podCIDR"}).as_string());
+  };
+  for (const char* name : {"a", "b", "c", "d"}) {
+    f.api.put(resources::nodes, node(f, name));
+    f.settle();
+  }
+  CHECK(cidr("b") == "10.42.1.0/24");
+  CHECK(cidr("c").empty());
+  f.change(resources::nodes, "c", [](Json& n) { n["metadata"]["labels"].set("a", "b"); });
+  f.settle();
+  CHECK(f.events("CIDRNotAvailable") ==
+        std::vector<std::string>{"Node c status is now: CIDRNotAvailable",
+                                 "Node d status is now: CIDRNotAvailable"});
+  f.api.erase(resources::nodes, "b");
+  f.settle();
+  CHECK(cidr("c") == "10.42.1.0/24");
+  CHECK(cidr("d").empty());
+  f.api.erase(resources::nodes, "c");
+  f.settle();
+  CHECK(cidr("d") == "10.42.1.0/24");
+}
+
+TEST_CASE("a block is free when all who took it gave it back") {
+  auto range = controllers::NodeCidrRange::parse("10.42.0.0/22");
+  REQUIRE(range.is_ok());
+  controllers::NodeCidrPool pool(*range);
+  for (const char* block : {"10.42.0.0/24", "10.42.1.0/24", "10.42.1.0/24", "10.43.0.0/24", "",
+                            "10.42.2.0/25", "fd00::/64", "10.41.255.0/24"})
+    pool.take(block);
+  CHECK(pool.first_free() == "10.42.2.0/24");
+  pool.give_back("10.42.1.0/24");
+  CHECK(pool.first_free() == "10.42.2.0/24");
+  pool.give_back("10.42.1.0/24");
+  CHECK(pool.first_free() == "10.42.1.0/24");
+  for (const char* block : {"10.42.1.0/24", "10.42.2.0/24", "10.42.3.0/24"}) pool.take(block);
+  CHECK_FALSE(pool.first_free());
+  pool.give_back("10.42.9.0/24");
+  pool.give_back("10.42.3.0/24");
+  CHECK(pool.first_free() == "10.42.3.0/24");
 }
 
 TEST_CASE("a silent node becomes Unknown, is tainted, and its pods leave after their toleration") {
