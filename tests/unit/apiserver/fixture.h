@@ -42,10 +42,11 @@ class CollectingWriter final : public http::BodyWriter {
 
 class ApiFixture {
  public:
-  explicit ApiFixture(client::NodeChannel* nodes = nullptr, pki::ClusterTrust* trust = nullptr) {
+  explicit ApiFixture(client::NodeChannel* nodes = nullptr, pki::ClusterTrust* trust = nullptr,
+                      const watch::HubOptions& hub_options = {}) {
     random_ = base::seeded_random(7);
     store_ = store::make_memory_store(loop);
-    auto hub = watch::make_hub(*store_, {}, nullptr);
+    auto hub = watch::make_hub(*store_, hub_options, nullptr);
     SKIFF_ASSERT(hub.is_ok());
     hub_ = std::move(*hub);
     apiserver::Options options;

@@ -116,9 +116,10 @@ TEST_CASE("a watch ends after timeoutSeconds with a last bookmark") {
 }
 
 TEST_CASE("a watch from before the ring gets 410 as an event") {
-  ApiFixture api;
-  // A ring of the default size forgets the first revision after this many events.
-  for (int i = 0; i < 9000; ++i) {
+  watch::HubOptions hub_options;
+  hub_options.ring_events_max = 64;
+  ApiFixture api(nullptr, nullptr, hub_options);
+  for (std::size_t i = 0; i < hub_options.ring_events_max; ++i) {
     auto answer =
         api.call("PUT", "/api/v1/namespaces/default/endpoints/e",
                  R"({"metadata":{"name":"e","labels":{"n":")" + std::to_string(i) + R"("}}})");
