@@ -45,7 +45,9 @@ inline constexpr std::size_t kProbeBodyBytesMax = 10u << 10;
 
 inline constexpr base::Duration kLeaseRenewInterval = 10s;
 inline constexpr base::Duration kNodeStatusCheckInterval = 10s;
-inline constexpr base::Duration kNodeStatusReportInterval = 5min;
+// A status that says nothing new; that the node lives is known by its lease. Each costs a worker
+// some KB on what may be a metered link, and its master a write.
+inline constexpr base::Duration kNodeStatusReportInterval = 30min;
 inline constexpr std::size_t kNodeImagesMax = 50;
 
 // Images are removed when more of the disk than the high mark is used, down to the low mark.

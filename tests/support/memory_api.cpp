@@ -19,13 +19,31 @@ std::string key_of(std::string_view namespace_name, std::string_view name) {
   return base::concat(namespace_name, '/', name);
 }
 
-void merge(Json& target, const Json& patch) {
+void merge(Json& target, const Json& patch, bool is_strategic);
+
+// Conditions and addresses have "type" as their merge key.
+void merge_by_type(Json& target, const Json& patch) {
+  if (!target.is_array()) target = Json::array();
+  for (const auto& item : patch.items()) {
+    bool is_known = false;
+    for (auto& present : target.mutable_items()) {
+      if (present["type"] != item["type"]) continue;
+      merge(present, item, true);
+      is_known = true;
+    }
+    if (!is_known) target.push_back(item);
+  }
+}
+
+void merge(Json& target, const Json& patch, bool is_strategic) {
   if (!target.is_object()) target = Json::object();
   for (const auto& member : patch.members()) {
     if (member.value.is_null()) {
       target.erase(member.key);
     } else if (member.value.is_object()) {
-      merge(target[member.key], member.value);
+      merge(target[member.key], member.value, is_strategic);
+    } else if (is_strategic && (member.key == "conditions" || member.key == "addresses")) {
+      merge_by_type(target[member.key], member.value);
     } else {
       target.set(member.key, member.value);
     }
@@ -251,7 +269,7 @@ base::Task<client::Client::ObjectResult> MemoryApi::update(Resource resource, Js
 
 base::Task<client::Client::ObjectResult> MemoryApi::patch(Resource resource,
                                                           std::string namespace_name,
-                                                          std::string name, client::PatchType,
+                                                          std::string name, client::PatchType type,
                                                           Json patch, std::string subresource) {
   ++writes;
   SKIFF_CO_RETURN_IF_ERROR(check("patch", resource, name));
@@ -262,7 +280,7 @@ base::Task<client::Client::ObjectResult> MemoryApi::patch(Resource resource,
   if (!uid.empty() && uid != object.at({"metadata", "uid"}).as_string())
     co_return base::conflict("the uid differs");
   object["metadata"].erase("resourceVersion");
-  merge(object, patch);
+  merge(object, patch, type == client::PatchType::strategic);
   co_return write_back(resource, key, std::move(object), subresource);
 }
 

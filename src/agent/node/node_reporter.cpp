@@ -106,10 +106,11 @@ base::Task<base::Status> NodeReporter::report() {
   auto facts = co_await loop::run_blocking(*context_.options.work, std::move(look));
   input_.host = std::move(facts.first);
   input_.images = std::move(facts.second);
-  Json status = plan_node_status(input_, node_["status"], context_.now());
+  const Json status = plan_node_status(input_, std::as_const(node_)["status"], context_.now());
   bool is_due = context_.monotonic() - reported_at_ >= kNodeStatusReportInterval;
-  if (is_due || is_node_status_changed(node_["status"], status)) {
-    Json patch = Json::object({{"status", std::move(status)}});
+  if (is_due || is_node_status_changed(std::as_const(node_)["status"], status)) {
+    Json patch =
+        Json::object({{"status", plan_node_status_patch(std::as_const(node_)["status"], status)}});
     auto answer = co_await client.patch(client::resources::nodes, "", input_.name,
                                         client::PatchType::strategic, std::move(patch), "status");
     if (!answer) {

@@ -92,6 +92,27 @@ Json plan_images(std::vector<runtime::Image> images) {
   return out;
 }
 
+bool is_other(const Json& before, const Json& after) {
+  const bool are_empty = before.is_null() && after.is_array() && after.empty();
+  return !are_empty && before != after;
+}
+
+// By type, as the API merges them.
+Json changed_conditions(const Json& before, const Json& after) {
+  Json out = Json::array();
+  for (const auto& condition : after.items()) {
+    const Json* present = nullptr;
+    for (const auto& one : before.items())
+      if (one["type"] == condition["type"]) present = &one;
+    Json fields = Json::object({{"type", condition["type"]}});
+    for (const auto& field : condition.members())
+      if (present == nullptr || (*present)[field.key] != field.value)
+        fields.set(field.key, field.value);
+    if (fields.size() > 1) out.push_back(std::move(fields));
+  }
+  return out;
+}
+
 Json without_heartbeats(Json status) {
   if (auto* conditions = status.find("conditions"); conditions != nullptr)
     for (auto& condition : conditions->mutable_items()) condition.erase("lastHeartbeatTime");
@@ -155,11 +176,22 @@ Json plan_node_status(const NodeInput& input, const Json& present, base::WallTim
 }
 
 bool is_node_status_changed(const Json& before, const Json& after) {
-  Json old_status = without_heartbeats(before);
-  Json new_status = without_heartbeats(after);
+  const Json old_status = without_heartbeats(before);
+  const Json new_status = without_heartbeats(after);
   for (const auto& member : new_status.members())
-    if (old_status[member.key] != member.value) return true;
+    if (is_other(old_status[member.key], member.value)) return true;
   return false;
+}
+
+Json plan_node_status_patch(const Json& before, const Json& after) {
+  Json patch = Json::object();
+  for (const auto& member : after.members()) {
+    const Json& present = before[member.key];
+    if (!is_other(present, member.value)) continue;
+    patch.set(member.key, member.key == "conditions" ? changed_conditions(present, member.value)
+                                                     : member.value);
+  }
+  return patch;
 }
 
 }  // namespace skiff::agent

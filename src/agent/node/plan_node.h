@@ -38,7 +38,11 @@ codec::Json plan_node(const NodeInput& input);
 // `present` is the node's status in the API: transition times of what did not change stay.
 codec::Json plan_node_status(const NodeInput& input, const codec::Json& present,
                              base::WallTime now);
-// Whether two statuses differ in more than heartbeats.
+// Whether two statuses differ in more than heartbeats. An empty list is as good as none: the API
+// does not keep it.
 bool is_node_status_changed(const codec::Json& before, const codec::Json& after);
+// The strategic merge patch that makes one status of the other: members that differ, of conditions
+// the fields that do.
+codec::Json plan_node_status_patch(const codec::Json& before, const codec::Json& after);
 
 }  // namespace skiff::agent

@@ -58,7 +58,7 @@ TEST_CASE("a node that the master gave up says at once that it is well") {
   CHECK(r.ready() == "True");
 }
 
-TEST_CASE("a node's own writes make it write no more") {
+TEST_CASE("a node's own writes make it write no more, an idle one writes each half hour") {
   Reporting r;
   Json assigned = r.object();
   assigned["spec"].set("podCIDR", "10.42.0.0/24");
@@ -68,4 +68,10 @@ TEST_CASE("a node's own writes make it write no more") {
   r.reporter.set_node_ip("192.0.2.9");
   r.world.loop.advance(60s);
   CHECK(r.world.api.writes == writes + 1);
+  const Json before = r.object();
+  r.world.loop.advance(29min);
+  CHECK(r.world.api.writes == writes + 2);
+  const Json after = r.object();
+  CHECK(after["status"]["addresses"] == before["status"]["addresses"]);
+  CHECK(after["status"]["conditions"] != before["status"]["conditions"]);
 }

@@ -212,11 +212,26 @@ TEST_CASE("a node's status has the kubelet's conditions, and changes only with t
   CHECK(status["capacity"]["memory"].as_string() == "8388608Ki");
   Json later = plan_node_status(input, status, kNow + 60s);
   CHECK_FALSE(is_node_status_changed(status, later));
+  // The API does not keep the empty list of images.
+  Json kept = status;
+  kept.erase("images");
+  CHECK_FALSE(is_node_status_changed(kept, later));
+  CHECK(codec::write_json(plan_node_status_patch(kept, later)) ==
+        R"({"conditions":[{"type":"MemoryPressure","lastHeartbeatTime":")" +
+            base::format_rfc3339(kNow + 60s) +
+            R"("},{"type":"DiskPressure","lastHeartbeatTime":")" +
+            base::format_rfc3339(kNow + 60s) + R"("},{"type":"PIDPressure","lastHeartbeatTime":")" +
+            base::format_rfc3339(kNow + 60s) + R"("},{"type":"Ready","lastHeartbeatTime":")" +
+            base::format_rfc3339(kNow + 60s) + R"("}]})");
   input.host.disk_available_bytes = 5ll << 30;
   input.host.memory_available_bytes = 50ll << 20;
   input.not_ready_message = "container runtime network not ready";
   later = plan_node_status(input, status, kNow + 60s);
   CHECK(is_node_status_changed(status, later));
+  const Json patch = plan_node_status_patch(status, later);
+  CHECK(patch.size() == 1);
+  CHECK(patch["conditions"].items()[1]["reason"].as_string() == "KubeletHasDiskPressure");
+  CHECK(patch["conditions"].items()[2].size() == 2);
   CHECK(reason(later, "DiskPressure") == "KubeletHasDiskPressure");
   CHECK(reason(later, "MemoryPressure") == "KubeletHasInsufficientMemory");
   CHECK(reason(later, "Ready") == "KubeletNotReady");
