@@ -97,6 +97,17 @@ base::Task<base::Result<base::UniqueFd>> connect_one(loop::Loop& loop, Address a
   co_return fd;
 }
 
+// Gives up early.
+base::Task<base::Result<base::UniqueFd>> connect_soon(loop::Loop& loop, Address address,
+                                                      SocketUse use, base::CancelToken cancel) {
+  auto limited = base::CancelSource::child_of(cancel);
+  auto timer = loop.start_timer(kAddressConnectMax, [limited] { limited.cancel(); });
+  auto connecting = connect_one(loop, address, use, limited.token());
+  auto fd = co_await connecting;
+  loop.cancel_timer(timer);
+  co_return fd;
+}
+
 }  // namespace
 
 base::Task<base::Result<base::UniqueFd>> connect_to(std::shared_ptr<ClientPool> pool,
@@ -114,7 +125,9 @@ base::Task<base::Result<base::UniqueFd>> connect_to(std::shared_ptr<ClientPool> 
   }
   base::Status failure = base::cancelled("given up");
   for (std::size_t i = 0; i < addresses.size() && !cancel.is_cancelled(); ++i) {
-    auto connecting = connect_one(pool->loop(), addresses[i], use, cancel);
+    const bool is_last = i + 1 == addresses.size();
+    auto connecting = is_last ? connect_one(pool->loop(), addresses[i], use, cancel)
+                              : connect_soon(pool->loop(), addresses[i], use, cancel);
     auto fd = co_await connecting;
     if (fd) co_return std::move(fd);
     failure = fd.status();

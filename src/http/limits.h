@@ -113,7 +113,9 @@ inline constexpr std::chrono::seconds kClientIdleTimeout{60};
 static_assert(kClientIdleTimeout < kIdleTimeout);
 static_assert(kIdleClientsPerTarget <= kIdleClientsMax);
 inline constexpr std::size_t kResolverThreadsMax = 2;
-// Addresses of one name that are tried.
+// Addresses of one name that are tried, and how long each but the last: one where nobody answers
+// must not take all the time of a request.
 inline constexpr std::size_t kAddressesTriedMax = 8;
+inline constexpr std::chrono::seconds kAddressConnectMax{3};
 
 }  // namespace skiff::http

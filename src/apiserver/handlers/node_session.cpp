@@ -1,8 +1,10 @@
 // The sessions that a node opens on its connection. filters/authorize.cpp has let nodes alone here.
 #include <skiff/base/strings.h>
+#include <skiff/base/version.h>
 #include <skiff/client/node_protocol.h>
 
 #include "apiserver/handlers/handlers.h"
+#include "apiserver/limits.h"
 #include "apiserver/tunnel/tunnels.h"
 
 namespace skiff::apiserver {
@@ -10,8 +12,14 @@ namespace skiff::apiserver {
 namespace {
 
 api::Outcome<> check_protocol(const http::Request& request, std::string_view protocol) {
-  if (request.method == "CONNECT" && request.headers.get(":protocol") == protocol)
-    return api::Done{};
+  const auto asked = request.headers.get(":protocol");
+  if (request.method == "CONNECT" && asked == protocol) return api::Done{};
+  if (request.method == "CONNECT" && !asked.empty()) {
+    return api::bad_request_error(base::concat(
+        "this master, ", base::kGitVersion, ", speaks ", protocol, " and not ",
+        base::quote(asked.substr(0, kProtocolShownMax)),
+        ": the releases of node and master are too far apart; they may differ by one"));
+  }
   return api::bad_request_error(base::concat("an extended CONNECT with the protocol ",
                                              base::quote(protocol), " is expected, over HTTP/2"));
 }

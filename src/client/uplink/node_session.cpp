@@ -106,7 +106,11 @@ class NodeSession {
       auto* answer = std::get_if<Hello>(&*message);
       if (answer == nullptr) continue;
       end_deadline();
-      base::log_debug("the master has taken the session", {{"version", answer->version}});
+      if (answer->version == base::kGitVersion)
+        base::log_debug("the master has taken the session", {{"version", answer->version}});
+      else
+        base::log_info("the master is of another release",
+                       {{"master", answer->version}, {"node", base::kGitVersion}});
       co_return true;
     }
     co_return false;
@@ -170,6 +174,22 @@ class NodeSession {
 
 }  // namespace
 
+namespace {
+
+// A master that has no such session is of another time.
+base::Status explain_refusal(base::Status refusal) {
+  if (refusal.code() != base::Code::not_found && refusal.code() != base::Code::unimplemented)
+    return refusal;
+  return base::Status(
+      base::Code::unimplemented,
+      base::concat("the master does not speak ", kNodeSessionProtocol, ", which this node, ",
+                   base::kGitVersion,
+                   ", needs: their releases are too far apart; they may differ by one (",
+                   refusal.message(), ")"));
+}
+
+}  // namespace
+
 NodeSessionRunner make_node_session(loop::Loop& loop, std::string node_name) {
   return [&loop, node_name](http::Http2Connection& connection, NodeChannel* local,
                             std::function<void()> on_established, base::CancelToken cancel) {
@@ -193,7 +213,7 @@ base::Task<base::Status> run_node_session(http::Http2Connection& connection,
   auto session = co_await std::move(asking);
   if (!session) {
     connection.close();
-    co_return readable_refusal(session.status());
+    co_return explain_refusal(readable_refusal(session.status()));
   }
   base::Status why;
   {

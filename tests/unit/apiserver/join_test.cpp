@@ -1,5 +1,6 @@
 // POST /skiff/v1/join and GET /skiff/v1/ca, against a whole API server on virtual time.
 #include <skiff/auth/join_token.h>
+#include <skiff/base/strings.h>
 #include <skiff/pki/token.h>
 
 #include "apiserver/join/failure_limit.h"
@@ -339,6 +340,33 @@ TEST_CASE("requests that are none") {
     CHECK(answer.status == 400);
   }
   CHECK(f.ask("GET", "/skiff/v1/join").status == 404);
+}
+
+// What boards of other releases send and read. Members are added, never renamed.
+TEST_CASE("a board of another release joins") {
+  Fixture f;
+  auto token = f.make_token();
+  Board board("n1");
+  std::string pem;
+  for (char c : board.signing_request) pem += c == '\n' ? std::string("\\n") : std::string(1, c);
+  auto request = f.api.request(
+      "POST", "/skiff/v1/join",
+      base::concat(R"({"nodeName":"n1","signingRequest":")", pem,
+                   R"(","replace":false,"tokenID":")", token.id, R"(","tokenSecret":")",
+                   token.secret,
+                   R"(","taints":[{"key":"k","value":"v","effect":"NoSchedule","later":1}],)",
+                   R"("later":{"a":[1,2]}})"));
+  request.headers.set("Skiff-Later", "x");
+  request.peer = {};
+  request.peer.address = "192.0.2.7:4711";
+  auto answer = f.api.send(std::move(request));
+  REQUIRE(answer.status == 200);
+  const Json tree = answer.json();
+  for (auto member : {"nodeName", "certificate", "servingCertificate", "certificateAuthorities",
+                      "clusterCIDR", "serviceCIDR", "clusterDNS", "clusterDomain", "time"}) {
+    INFO(member);
+    CHECK(tree[member].is_string());
+  }
 }
 
 TEST_CASE("who fails often waits, others do not") {

@@ -281,7 +281,7 @@ TEST_CASE("tunnel: only a node may, for its own name") {
         {"system:node:n1", "system:other", "skiff-node-v1", "/skiff/v1/node", "n1",
          base::Code::permission_denied, "only a node may, by its own certificate"},
         {"system:node:n1", "system:nodes", "skiff-watch-v9", "/skiff/v1/node", "n1",
-         base::Code::invalid_argument, "is expected, over HTTP/2"},
+         base::Code::invalid_argument, "the releases of node and master are too far apart"},
         {"system:node:n1", "system:nodes", "skiff-stream-v1",
          "/skiff/v1/streams/00112233445566778899aabbccddeeff", "n1", base::Code::not_found,
          "no stream of this id was asked for on this connection"},

@@ -2,6 +2,8 @@
 // never changed, only added to.
 #include <skiff/base/strings.h>
 #include <skiff/client/node_protocol.h>
+#include <skiff/client/uplink.h>
+#include <skiff/client/watch_frames.h>
 
 #include "client/limits.h"
 #include "http/channel_session.h"
@@ -72,6 +74,29 @@ http::ChannelFrame control(std::uint32_t channel, std::string data) {
 }
 
 }  // namespace
+
+TEST_CASE("names that other releases use") {
+  CHECK(kNodeSessionProtocol == "skiff-node-v1");
+  CHECK(kNodeSessionPath == "/skiff/v1/node");
+  CHECK(kNodeNameHeader == "skiff-node-name");
+  CHECK(kStreamSessionProtocol == "skiff-stream-v1");
+  CHECK(kStreamSessionPrefix == "/skiff/v1/streams/");
+  CHECK(kFeatureStreams == "streams");
+  CHECK(kFeatureLease == "lease");
+  CHECK(kWatchProtocol == "skiff-watch-v1");
+  CHECK(kWatchTarget == "/skiff/v1/watch");
+  CHECK(kMasterName == "kubernetes");
+  const std::pair<NodeRequest::Kind, std::string_view> kinds[] = {
+      {NodeRequest::Kind::logs, "logs"},     {NodeRequest::Kind::exec, "exec"},
+      {NodeRequest::Kind::attach, "attach"}, {NodeRequest::Kind::port_forward, "portforward"},
+      {NodeRequest::Kind::stats, "stats"},   {NodeRequest::Kind::proxy, "proxy"}};
+  for (const auto& [kind, name] : kinds) {
+    auto open = exec_request();
+    open.request.kind = kind;
+    CHECK(wire(ControlMessage(open)).find(base::concat(R"("kind":")", name, '"')) !=
+          std::string::npos);
+  }
+}
 
 TEST_CASE("the control session's frames, byte by byte") {
   CHECK(wire(ControlMessage(Hello{"v1.36.0+skiff.1", {"streams", "lease"}})) ==

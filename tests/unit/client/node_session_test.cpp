@@ -134,6 +134,13 @@ TEST_CASE("a master that does not greet, refuses, or says goodbye") {
     played.start();
     CHECK(played.ended.to_string() == "permission_denied: not yours");
   }
+  SECTION("a master of another time") {
+    played.connection.refusal = base::not_found("HTTP 404: 404 page not found");
+    played.start();
+    CHECK(played.ended.code() == base::Code::unimplemented);
+    CHECK(
+        played.ended.message().starts_with("the master does not speak skiff-node-v1, which this"));
+  }
   SECTION("goodbye") {
     played.greet();
     played.say(Goodbye{base::conflict("another takes its place")});
