@@ -46,11 +46,10 @@ Json kubernetes_service(std::string_view address, int target_port) {
                         Json::array({https}));
 }
 
-Json kubernetes_endpoints(const Options& options) {
-  Json address = Json::object({{"ip", options.advertise_address}});
-  Json subset =
-      Json::object({{"addresses", Json::array({address})},
-                    {"ports", Json::array({port("https", options.advertise_port, "TCP")})}});
+Json kubernetes_endpoints(const std::string& ip, int https_port) {
+  Json address = Json::object({{"ip", ip}});
+  Json subset = Json::object({{"addresses", Json::array({address})},
+                              {"ports", Json::array({port("https", https_port, "TCP")})}});
   Json labels = Json::object({{"endpointslice.kubernetes.io/skip-mirror", "true"}});
   return Json::object({{"apiVersion", "v1"},
                        {"kind", "Endpoints"},
@@ -58,16 +57,16 @@ Json kubernetes_endpoints(const Options& options) {
                        {"subsets", Json::array({subset})}});
 }
 
-Json kubernetes_slice(const Options& options) {
-  Json endpoint = Json::object({{"addresses", Json::array({Json(options.advertise_address)})},
-                                {"conditions", Json::object({{"ready", true}})}});
+Json kubernetes_slice(const std::string& ip, int https_port) {
+  Json endpoint = Json::object(
+      {{"addresses", Json::array({Json(ip)})}, {"conditions", Json::object({{"ready", true}})}});
   Json labels = Json::object({{"kubernetes.io/service-name", "kubernetes"}});
   return Json::object({{"apiVersion", "discovery.k8s.io/v1"},
                        {"kind", "EndpointSlice"},
                        {"metadata", metadata("default", "kubernetes", std::move(labels))},
                        {"addressType", "IPv4"},
                        {"endpoints", Json::array({endpoint})},
-                       {"ports", Json::array({port("https", options.advertise_port, "TCP")})}});
+                       {"ports", Json::array({port("https", https_port, "TCP")})}});
 }
 
 Json dns_service(std::string_view address) {
@@ -149,10 +148,11 @@ base::Task<base::Status> ensure_bootstrap(Services& services, Client& client) {
   SKIFF_CO_RETURN_IF_ERROR(co_await std::move(service));
   auto dns = ensure(client, r::services, dns_service(options.cluster_dns));
   SKIFF_CO_RETURN_IF_ERROR(co_await std::move(dns));
-  if (options.advertise_address.empty()) co_return base::Status();
-  auto endpoints = ensure(client, r::endpoints, kubernetes_endpoints(options));
+  const std::string ip = services.advertised_address();
+  if (ip.empty()) co_return base::Status();
+  auto endpoints = ensure(client, r::endpoints, kubernetes_endpoints(ip, options.advertise_port));
   SKIFF_CO_RETURN_IF_ERROR(co_await std::move(endpoints));
-  auto slice = ensure(client, r::endpoint_slices, kubernetes_slice(options));
+  auto slice = ensure(client, r::endpoint_slices, kubernetes_slice(ip, options.advertise_port));
   co_return co_await std::move(slice);
 }
 

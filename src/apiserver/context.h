@@ -54,6 +54,10 @@ struct Services {
   Services();
   ~Services();
   const base::Clock& clock() const { return options.timers->clock(); }
+  // Where this master is reached at the moment; empty: it has no address.
+  std::string advertised_address() const {
+    return options.advertise_address ? options.advertise_address() : std::string();
+  }
 };
 
 // Lives as long as its request. Thread-compatible.

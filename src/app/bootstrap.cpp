@@ -141,9 +141,9 @@ base::Result<ClusterKeys> ensure_cluster_keys(const Config& config, const NodeId
   SKIFF_ASSIGN_OR_RETURN(AuthorityFiles files, ensure_authority(folder, now));
   SKIFF_ASSIGN_OR_RETURN(auto authority, open_authority(files));
   ClusterKeys keys;
-  keys.server_names = server_identity(config, identity);
-  SKIFF_ASSIGN_OR_RETURN(keys.server, ensure_certificate(folder + "/server", *authority,
-                                                         keys.server_names, true, now));
+  SKIFF_ASSIGN_OR_RETURN(keys.server,
+                         ensure_certificate(folder + "/server", *authority,
+                                            server_identity(config, identity), true, now));
   pki::Identity admin;
   admin.subject = {"system:admin", {"system:masters"}};
   SKIFF_ASSIGN_OR_RETURN(keys.admin,

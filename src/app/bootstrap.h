@@ -30,7 +30,6 @@ base::Result<NodeIdentity> find_identity(const Config& config);
 struct ClusterKeys {
   std::shared_ptr<pki::ClusterTrust> trust;
   pki::KeyAndCertificate server;
-  pki::Identity server_names;  // what the server's certificate says
   pki::KeyAndCertificate admin;
   std::string service_account_key_pem;
   std::vector<std::string> service_account_older_keys_pem;  // public

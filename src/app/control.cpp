@@ -4,8 +4,10 @@
 
 namespace skiff::app {
 
-base::Result<std::unique_ptr<Control>> Control::open(const Config& config, const ClusterKeys& keys,
-                                                     Threads& threads, apiserver::ApiServer& api) {
+base::Result<std::unique_ptr<Control>> Control::open(const Config& config,
+                                                     const MasterIdentity& identity,
+                                                     const ClusterKeys& keys, Threads& threads,
+                                                     apiserver::ApiServer& api) {
   std::unique_ptr<Control> control(new Control(threads));
   loop::Loop& loop = threads.control->loop();
   control->controllers_client_ =
@@ -18,7 +20,7 @@ base::Result<std::unique_ptr<Control>> Control::open(const Config& config, const
   manager.timers = &loop;
   manager.random = &base::secure_random();
   manager.trust = keys.trust.get();
-  manager.master_names = keys.server_names;
+  manager.master_names = [&config, &identity] { return server_identity(config, identity.get()); };
   manager.root_ca_pem = keys.trust->bundle_pem();
   manager.cluster_cidr = config.cluster_cidr;
   manager.sign_secret_token = [&api](const controllers::TokenSecret& secret) {

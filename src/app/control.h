@@ -5,18 +5,20 @@
 #include <skiff/controllers/manager.h>
 #include <skiff/scheduler/scheduler.h>
 
-#include "app/bootstrap.h"
+#include "app/master_identity.h"
 #include "app/threads.h"
 
 #include <memory>
 
 namespace skiff::app {
 
-// Made on the main thread; runs on the control loop.
+// Made on the main thread; runs on the control loop. The references outlive it.
 class Control {
  public:
-  static base::Result<std::unique_ptr<Control>> open(const Config& config, const ClusterKeys& keys,
-                                                     Threads& threads, apiserver::ApiServer& api);
+  static base::Result<std::unique_ptr<Control>> open(const Config& config,
+                                                     const MasterIdentity& identity,
+                                                     const ClusterKeys& keys, Threads& threads,
+                                                     apiserver::ApiServer& api);
   // On the control loop, until cancelled.
   base::Task<void> run(base::CancelToken cancel);
 

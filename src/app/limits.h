@@ -49,8 +49,11 @@ static_assert(kCertificateLife < kAuthorityLife);
 // A node's certificates: how often it looks whether the CA has rolled, and how soon it tries again.
 inline constexpr std::chrono::hours kRenewCheckInterval{12};
 inline constexpr std::chrono::seconds kRenewRetryMin{30}, kRenewRetryMax{3600};
-// How often a running master looks whether one is due.
+// How often a running master looks whether one is due, and how soon again after it could not renew.
 inline constexpr std::chrono::hours kCertificateCheckInterval{1};
+inline constexpr std::chrono::seconds kCertificateRetryInterval{30};
+// A master's new address that could not be written to the cluster: when it tries again.
+inline constexpr std::chrono::seconds kAddressRetryMin{1}, kAddressRetryMax{60};
 // How far the time floor on disk may be behind.
 inline constexpr std::chrono::hours kTimeFloorInterval{24};
 

@@ -26,7 +26,7 @@ Master::Master(const Config& config, Threads& threads)
 Master::~Master() = default;
 
 base::Result<std::unique_ptr<Master>> Master::open(const Config& config,
-                                                   const NodeIdentity& identity,
+                                                   const MasterIdentity& identity,
                                                    const ClusterKeys& keys, Threads& threads,
                                                    client::NodeChannel* node_channel) {
   std::unique_ptr<Master> master(new Master(config, threads));
@@ -45,8 +45,8 @@ base::Result<std::unique_ptr<Master>> Master::open(const Config& config,
   options.hub = master->hub_.get();
   options.node_channel = node_channel;
   options.trust = keys.trust.get();
-  options.local_node_name = identity.name;
-  options.server_names = server_identity(config, identity).dns_names;
+  options.local_node_name = identity.get().name;
+  options.server_names = server_identity(config, identity.get()).dns_names;
   options.cluster_cidr = config.cluster_cidr;
   options.service_account_key_pem = keys.service_account_key_pem;
   options.service_account_older_keys_pem = keys.service_account_older_keys_pem;
@@ -57,7 +57,7 @@ base::Result<std::unique_ptr<Master>> Master::open(const Config& config,
   options.node_port_last = config.node_port_last;
   options.cluster_dns = config.cluster_dns;
   options.cluster_domain = config.cluster_domain;
-  options.advertise_address = identity.ip;
+  options.advertise_address = [&identity] { return identity.get().ip; };
   options.advertise_port = config.https_port;
   SKIFF_ASSIGN_OR_RETURN(master->api_, apiserver::make_apiserver(std::move(options)));
 

@@ -6,7 +6,7 @@
 #include <skiff/store/store.h>
 #include <skiff/watch/hub.h>
 
-#include "app/bootstrap.h"
+#include "app/master_identity.h"
 #include "app/threads.h"
 
 #include <memory>
@@ -16,9 +16,9 @@ namespace skiff::app {
 // Built and stopped on the main thread around the io loop's run(); parts run on their own threads.
 class Master {
  public:
-  // `node_channel` may be null; it outlives the master.
+  // `node_channel` may be null; it and the identity outlive the master.
   static base::Result<std::unique_ptr<Master>> open(const Config& config,
-                                                    const NodeIdentity& identity,
+                                                    const MasterIdentity& identity,
                                                     const ClusterKeys& keys, Threads& threads,
                                                     client::NodeChannel* node_channel);
   ~Master();

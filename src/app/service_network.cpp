@@ -55,7 +55,7 @@ class ServiceNetwork::WatchedNetwork final : public net::PodNetwork {
 ServiceNetwork::ServiceNetwork(const Config& config, const NodeIdentity& identity, Threads& threads,
                                client::Client& client)
     : config_(config),
-      identity_(identity),
+      node_name_(identity.name),
       threads_(threads),
       endpoint_slices_(client::make_informer(client, threads.agent->loop(),
                                              client::resources::endpoint_slices, {}, {})) {}
@@ -104,7 +104,7 @@ base::Task<void> ServiceNetwork::run_proxy(base::CancelToken cancel) {
     if (!known) co_return;
   }
   agent::ServiceProxyOptions options;
-  options.node_name = identity_.name;
+  options.node_name = node_name_;
   options.cluster_dns = config_.cluster_dns;
   options.pod_cidr = pod_cidr_;
   options.cluster_cidr = config_.cluster_cidr;

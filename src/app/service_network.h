@@ -37,7 +37,7 @@ class ServiceNetwork {
   std::string address_of(const std::string& pod_uid) const;
 
   const Config& config_;
-  const NodeIdentity& identity_;
+  const std::string node_name_;
   Threads& threads_;
   std::unique_ptr<client::Informer> endpoint_slices_;
   std::unique_ptr<agent::ServiceView> view_;

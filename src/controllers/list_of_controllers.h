@@ -27,7 +27,7 @@ std::unique_ptr<Controller> make_node_ipam_controller(Context& context, const No
 std::unique_ptr<Controller> make_node_lifecycle_controller(Context& context);
 std::unique_ptr<Controller> make_taint_eviction_controller(Context& context);
 std::unique_ptr<Controller> make_approver_controller(Context& context,
-                                                     const pki::Identity& master_names);
+                                                     std::function<pki::Identity()> master_names);
 std::unique_ptr<Controller> make_signer_controller(Context& context,
                                                    const pki::ClusterTrust& trust);
 std::unique_ptr<Controller> make_cleaner_controller(Context& context);

@@ -52,7 +52,7 @@ void SimCluster::start_server() {
   options.store = &store_;
   options.hub = hub_.get();
   options.service_account_key_pem = key_pem_;
-  options.advertise_address = "192.168.0.1";
+  options.advertise_address = [] { return std::string("192.168.0.1"); };
   auto server = apiserver::make_apiserver(std::move(options));
   SKIFF_ASSERT(server.is_ok());
   server_ = std::move(*server);

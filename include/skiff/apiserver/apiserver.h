@@ -52,7 +52,9 @@ struct Options {
   std::uint16_t node_port_first = 30000, node_port_last = 32767;
   std::string cluster_dns = "10.43.0.10";
   std::string cluster_domain = "cluster.local";
-  std::string advertise_address;  // of this node, for default/kubernetes
+  // Of this master at the moment, for default/kubernetes and discovery; thread-safe. Null, or an
+  // empty answer: it has none.
+  std::function<std::string()> advertise_address;
   std::uint16_t advertise_port = 6443;
 
   std::vector<HealthCheck> ready_checks;                 // beside ping and the store's health
@@ -69,8 +71,8 @@ class ApiServer {
   // As `user`, through every filter. The client must not outlive the server.
   virtual std::unique_ptr<client::Client> loopback_client(auth::User user) = 0;
   virtual auth::ServiceAccountTokens& service_account_tokens() = 0;
-  // Makes what every cluster has (namespaces, default/kubernetes, kube-system/kube-dns); writes
-  // nothing when it is there already.
+  // Makes what every cluster has (namespaces, default/kubernetes, kube-system/kube-dns) as it is to
+  // be at the moment; writes nothing when it is so already. One call at a time.
   virtual base::Task<base::Status> ensure_bootstrap_objects() = 0;
   // Runs what needs time (events end after an hour) until cancelled.
   virtual base::Task<void> run(base::CancelToken cancel) = 0;

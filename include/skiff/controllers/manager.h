@@ -27,7 +27,8 @@ struct ManagerOptions {
   base::Timers* timers = nullptr;      // of the same loop
   base::Random* random = nullptr;
   const pki::ClusterTrust* trust = nullptr;  // signs CertificateSigningRequests; null: nobody does
-  pki::Identity master_names;                // what no node may have in its serving certificate
+  // What no node may have in its serving certificate, at the moment; null: there is none.
+  std::function<pki::Identity()> master_names;
   std::string root_ca_pem;            // for the ConfigMap kube-root-ca.crt of every namespace
   std::string cluster_cidr;           // "10.42.0.0/16": every node gets a /24 of it
   SignSecretToken sign_secret_token;  // empty: such Secrets are left alone

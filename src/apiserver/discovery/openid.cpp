@@ -20,8 +20,8 @@ http::Response cached_response(std::string_view content_type, std::string text) 
 
 http::Response openid_configuration(const RequestContext& context) {
   const auto& options = context.services.options;
-  const auto keys =
-      base::concat("https://", options.advertise_address, ":", options.advertise_port, kKeySetPath);
+  const auto keys = base::concat("https://", context.services.advertised_address(), ":",
+                                 options.advertise_port, kKeySetPath);
   Json document =
       Json::object({{"issuer", context.services.tokens->issuer()},
                     {"jwks_uri", keys},

@@ -28,41 +28,30 @@ base::Result<ClusterKeys> look_at_files(const Config& config, const NodeIdentity
 
 }  // namespace
 
-CertificateKeeper::CertificateKeeper(const Config& config, const NodeIdentity& identity,
-                                     ClusterKeys& keys, base::Timers& timers, base::Executor& io,
+CertificateKeeper::CertificateKeeper(const Config& config, const MasterIdentity& identity,
+                                     ClusterKeys& keys, base::Timers& timers,
                                      base::Executor& blocking)
-    : config_(config),
-      identity_(identity),
-      keys_(keys),
-      timers_(timers),
-      io_(io),
-      blocking_(blocking) {}
-
-base::Task<void> CertificateKeeper::wake_up(base::CancelToken cancel) {
-  for (;;) {
-    auto sleeping = base::sleep(timers_, kCertificateCheckInterval, cancel);
-    bool slept = co_await std::move(sleeping);
-    if (!slept) co_return;
-    soon_.notify();
-  }
-}
+    : config_(config), identity_(identity), keys_(keys), timers_(timers), blocking_(blocking) {}
 
 base::Task<void> CertificateKeeper::run(base::CancelToken cancel) {
-  base::TaskScope scope(io_);
-  scope.spawn(wake_up(cancel));
+  base::Duration rest = kCertificateCheckInterval;
   for (;;) {
+    auto timer = timers_.start_timer(rest, [this] { soon_.notify(); });
     auto waiting = soon_.wait(cancel);
     bool woken = co_await std::move(waiting);
-    if (!woken) break;
+    timers_.cancel_timer(timer);
+    if (!woken) co_return;
     auto looking = look();
     auto looked = co_await std::move(looking);
-    if (!looked) base::log_error("certificates cannot be renewed", {{"error", looked}});
+    rest = kCertificateCheckInterval;
+    if (looked) continue;
+    base::log_error("certificates cannot be renewed", {{"error", looked}});
+    rest = kCertificateRetryInterval;
   }
-  co_await scope.join();
 }
 
 base::Task<base::Status> CertificateKeeper::look() {
-  auto read = [&config = config_, &identity = identity_, now = timers_.clock().now()] {
+  auto read = [&config = config_, identity = identity_.get(), now = timers_.clock().now()] {
     return look_at_files(config, identity, now);
   };
   auto reading = loop::run_blocking(blocking_, read);

@@ -1,12 +1,12 @@
-// Keeps the certificates of a running master good: renews what is due, and takes over another
-// authority that a command has written.
+// Keeps the certificates of a running master good: renews what is due or lacks the address of this
+// moment, and takes over another authority that a command has written.
 #pragma once
 
 #include <skiff/base/async.h>
 #include <skiff/base/clock.h>
 #include <skiff/http/tls.h>
 
-#include "app/bootstrap.h"
+#include "app/master_identity.h"
 
 #include <memory>
 
@@ -16,12 +16,12 @@ namespace skiff::app {
 class CertificateKeeper {
  public:
   // `blocking` reads and writes files; the references outlive the keeper.
-  CertificateKeeper(const Config& config, const NodeIdentity& identity, ClusterKeys& keys,
-                    base::Timers& timers, base::Executor& io, base::Executor& blocking);
+  CertificateKeeper(const Config& config, const MasterIdentity& identity, ClusterKeys& keys,
+                    base::Timers& timers, base::Executor& blocking);
 
   // Whose identity and trust follow the files. REQUIRES: before run().
   void attach(std::shared_ptr<http::TlsContext> tls) { tls_ = std::move(tls); }
-  // Looks at the files now and then, until cancelled.
+  // Looks at the files now and then, sooner when that failed, until cancelled.
   base::Task<void> run(base::CancelToken cancel);
   // Lets run() look at once.
   void look_soon() { soon_.notify(); }
@@ -29,14 +29,12 @@ class CertificateKeeper {
   base::Task<base::Status> look();
 
  private:
-  base::Task<void> wake_up(base::CancelToken cancel);
   base::Task<base::Status> take_over(ClusterKeys fresh);
 
   const Config& config_;
-  const NodeIdentity& identity_;
+  const MasterIdentity& identity_;
   ClusterKeys& keys_;
   base::Timers& timers_;
-  base::Executor& io_;
   base::Executor& blocking_;
   std::shared_ptr<http::TlsContext> tls_;
   base::Notifier soon_;

@@ -35,13 +35,12 @@ Json access_review(const Json& csr, std::string_view subresource) {
 // Approves what nodes ask for themselves. Keys are names of CertificateSigningRequests.
 class ApproverController final : public KeyedController {
  public:
-  ApproverController(Context& context, const pki::Identity& master_names)
+  ApproverController(Context& context, std::function<pki::Identity()> master_names)
       : KeyedController(context),
         requests_(needs(kSigningRequests)),
         nodes_(needs(nodes)),
-        services_(needs(services)) {
-    for (const auto& names : {master_names.dns_names, master_names.ip_addresses})
-      master_names_.insert(names.begin(), names.end());
+        services_(needs(services)),
+        master_names_(std::move(master_names)) {
     enqueue_on_change(kSigningRequests);
   }
   std::string_view name() const override { return "csrapproving"; }
@@ -101,7 +100,10 @@ class ApproverController final : public KeyedController {
 
   // Names of the master, addresses of other nodes and of Services.
   TakenNames taken_names(const Json& node) const {
-    TakenNames taken = master_names_;
+    TakenNames taken;
+    const auto master = master_names_ ? master_names_() : pki::Identity();
+    for (const auto& names : {master.dns_names, master.ip_addresses})
+      taken.insert(names.begin(), names.end());
     for (const auto& other : nodes_.list()) {
       if (other.name() == api::name_of(node)) continue;
       taken.emplace(other.name());
@@ -121,14 +123,14 @@ class ApproverController final : public KeyedController {
   client::Informer& requests_;
   client::Informer& nodes_;
   client::Informer& services_;
-  TakenNames master_names_;
+  const std::function<pki::Identity()> master_names_;
 };
 
 }  // namespace
 
 std::unique_ptr<Controller> make_approver_controller(Context& context,
-                                                     const pki::Identity& master_names) {
-  return std::make_unique<ApproverController>(context, master_names);
+                                                     std::function<pki::Identity()> master_names) {
+  return std::make_unique<ApproverController>(context, std::move(master_names));
 }
 
 }  // namespace skiff::controllers

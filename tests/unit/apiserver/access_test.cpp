@@ -131,3 +131,22 @@ TEST_CASE("bootstrap objects are there, and a second start writes nothing") {
   CHECK(again.is_ok());
   CHECK(api.hub_->snapshot().revision() == before);
 }
+
+TEST_CASE("default/kubernetes is where the master is reached at the moment") {
+  ApiFixture api;
+  auto address_of = [&](const char* path, std::string_view member) {
+    const Json object = api.call("GET", path).json();
+    REQUIRE(object[member].size() == 1);
+    return codec::write_json(object[member].items()[0]["addresses"]);
+  };
+  const char* endpoints = "/api/v1/namespaces/default/endpoints/kubernetes";
+  const char* slice = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes";
+  CHECK(address_of(endpoints, "subsets") == R"([{"ip":"192.0.2.1"}])");
+  api.advertised = "192.0.2.77";
+  REQUIRE(api.loop.run(api.server->ensure_bootstrap_objects()).is_ok());
+  CHECK(address_of(endpoints, "subsets") == R"([{"ip":"192.0.2.77"}])");
+  CHECK(address_of(slice, "endpoints") == R"(["192.0.2.77"])");
+  const Json versions = api.call("GET", "/api").json();
+  CHECK(versions["serverAddressByClientCIDRs"].items()[0]["serverAddress"].as_string() ==
+        "192.0.2.77:6443");
+}

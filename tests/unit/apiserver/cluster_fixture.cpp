@@ -101,7 +101,7 @@ TestMaster::TestMaster(const TestAuthority& authority, watch::HubOptions hub_opt
   auto key = pki::make_private_key();
   SKIFF_ASSERT(key.is_ok());
   options.service_account_key_pem = *key;
-  options.advertise_address = "192.0.2.1";
+  options.advertise_address = [] { return std::string("192.0.2.1"); };
   auto made = apiserver::make_apiserver(std::move(options));
   SKIFF_ASSERT(made.is_ok());
   server_ = std::move(*made);

@@ -61,7 +61,7 @@ class ApiFixture {
     auto key = pki::make_private_key();
     SKIFF_ASSERT(key.is_ok());
     options.service_account_key_pem = *key;
-    options.advertise_address = "192.0.2.1";
+    options.advertise_address = [this] { return advertised; };
     auto made = apiserver::make_apiserver(std::move(options));
     SKIFF_ASSERT(made.is_ok());
     server = std::move(*made);
@@ -96,6 +96,7 @@ class ApiFixture {
   }
 
   SimLoop loop;
+  std::string advertised = "192.0.2.1";
   std::string user = "admin";
   std::vector<std::string> groups = {"system:masters"};
   std::unique_ptr<base::Random> random_;

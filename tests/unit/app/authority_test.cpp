@@ -9,9 +9,12 @@
 #include "app/credentials/certificate_keeper.h"
 #include "app/credentials/key_files.h"
 
+#include "fake_tls.h"
 #include "support/sim_loop.h"
 
 #include <filesystem>
+
+#include <unistd.h>
 
 using namespace skiff;
 using namespace skiff::app;
@@ -24,7 +27,8 @@ constexpr base::Duration kYear = std::chrono::hours(24 * 365);
 
 struct Folder {
   std::string path;
-  explicit Folder(const std::string& name) : path("/tmp/skiff-" + name) {
+  explicit Folder(const std::string& name)
+      : path("/tmp/skiff-" + name + "-" + std::to_string(getpid())) {
     std::filesystem::remove_all(path);
     std::filesystem::create_directories(path);
   }
@@ -43,22 +47,6 @@ std::string leaf_of(const AuthorityFiles& files, base::WallTime now) {
   REQUIRE(leaf);
   return leaf->certificate_pem;
 }
-
-// What a TLS context was given.
-struct FakeTls final : http::TlsContext {
-  std::string certificate, trust;
-  int identities = 0, trusts = 0;
-  base::Status replace_identity(std::string certificate_pem, std::string) override {
-    certificate = std::move(certificate_pem);
-    ++identities;
-    return base::Status::ok();
-  }
-  base::Status replace_trust(std::string ca_pem) override {
-    trust = std::move(ca_pem);
-    ++trusts;
-    return base::Status::ok();
-  }
-};
 
 }  // namespace
 
@@ -129,13 +117,13 @@ TEST_CASE("a running master renews, takes over another CA and ends the overlap")
   Config config;
   config.data_dir = folder.path;
   const std::string pki = folder.file("pki");
-  const NodeIdentity identity{"n1", "10.0.0.1"};
-  auto made = ensure_cluster_keys(config, identity, loop.now());
+  const MasterIdentity identity({"n1", "10.0.0.1"});
+  auto made = ensure_cluster_keys(config, identity.get(), loop.now());
   REQUIRE(made);
   ClusterKeys keys = std::move(*made);
   const std::string first_server = keys.server.certificate_pem;
-  auto tls = std::make_shared<FakeTls>();
-  CertificateKeeper keeper(config, identity, keys, loop, loop, loop);
+  auto tls = std::make_shared<test::FakeTls>();
+  CertificateKeeper keeper(config, identity, keys, loop, loop);
   keeper.attach(tls);
   base::TaskScope scope(loop);
   scope.spawn(keeper.run(scope.token()));

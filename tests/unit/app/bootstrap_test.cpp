@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 using namespace skiff;
 using namespace skiff::app;
@@ -17,7 +18,8 @@ const base::WallTime kNow = base::WallTime::from_unix_seconds(1'800'000'000);
 
 struct Fixture {
   Fixture() {
-    config.data_dir = std::filesystem::temp_directory_path() / "skiff-bootstrap-test";
+    config.data_dir = std::filesystem::temp_directory_path() /
+                      ("skiff-bootstrap-test-" + std::to_string(getpid()));
     std::filesystem::remove_all(config.data_dir);
   }
   ~Fixture() { std::filesystem::remove_all(config.data_dir); }

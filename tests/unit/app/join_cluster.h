@@ -115,7 +115,7 @@ class Cluster {
     auto key = pki::make_private_key();
     REQUIRE(key);
     options.service_account_key_pem = *key;
-    options.advertise_address = "192.0.2.1";
+    options.advertise_address = [] { return std::string("192.0.2.1"); };
     options.trust = &trust_;
     auto made = apiserver::make_apiserver(std::move(options));
     REQUIRE(made);

@@ -1,4 +1,6 @@
 // Joining from the worker's side, against real masters on loopback, and against strangers.
+#include <skiff/base/strings.h>
+
 #include "app/join.h"
 #include "app/join/join_answer.h"
 #include "app/join/joined_files.h"
@@ -10,6 +12,7 @@
 #include <fstream>
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 using namespace skiff;
 using namespace skiff::app;
@@ -20,7 +23,8 @@ namespace {
 // A board: a data folder and a configuration.
 struct Board {
   explicit Board(std::string name) {
-    config.data_dir = std::filesystem::temp_directory_path() / ("skiff-join-test-" + name);
+    config.data_dir = std::filesystem::temp_directory_path() /
+                      ("skiff-join-test-" + std::to_string(getpid()) + name);
     std::filesystem::remove_all(config.data_dir);
     config.node_name = std::move(name);
   }
@@ -214,6 +218,36 @@ TEST_CASE("files of a node and prepared tokens that are no objects") {
     CHECK_FALSE(files->joined);
   }
   REQUIRE(sys::remove_tree(folder).is_ok());
+}
+
+TEST_CASE("the answer of a master of another release") {
+  const auto made = base::WallTime::from_unix_seconds(1'800'000'000);
+  auto key = pki::make_private_key();
+  auto pair = pki::make_authority("skiff-ca", made, std::chrono::hours(24));
+  REQUIRE((key && pair));
+  auto authority = pki::open_authority(*pair);
+  auto request = make_node_request("n1", *key);
+  REQUIRE((authority && request));
+  pki::CertificateRequest wanted;
+  wanted.identity.subject = {"system:node:n1", {"system:nodes"}};
+  wanted.now = made;
+  wanted.life = std::chrono::hours(1);
+  auto certificate = (*authority)->sign(*request, wanted);
+  REQUIRE(certificate);
+  auto text = [](const std::string& pem) {
+    return codec::write_json(codec::Json(std::string_view(pem)));
+  };
+  auto joined = parse_join_answer(
+      base::concat(R"({"nodeName":"n1","certificate":)", text(*certificate),
+                   R"(,"servingCertificate":)", text(*certificate), R"(,"certificateAuthorities":)",
+                   text(pair->certificate_pem),
+                   R"(,"clusterCIDR":"10.42.0.0/16","serviceCIDR":"10.43.0.0/16",)",
+                   R"("clusterDNS":"10.43.0.10","clusterDomain":"cluster.local",)",
+                   R"("time":"2027-01-15T08:00:00Z","later":{"a":[1,{}]}})"),
+      "n1", *key);
+  REQUIRE(joined);
+  CHECK(joined->cluster.service_cidr == "10.43.0.0/16");
+  CHECK(joined->ca_pem == pair->certificate_pem);
 }
 
 TEST_CASE("answers of masters that are none") {

@@ -163,6 +163,14 @@ TEST_CASE("a node gets a serving certificate for its own name and addresses alon
   });
   f.settle();
   CHECK_FALSE(ask("stolen", {"n1"}, {"10.0.0.2"}, "system:node:n1"));
+  // Nor the address that the master has since a moment ago.
+  f.master_names.ip_addresses = {"10.0.0.9"};
+  f.change(resources::nodes, "n1", [](Json& object) {
+    object["status"]["addresses"].push_back(
+        Json::object({{"type", "ExternalIP"}, {"address", "10.0.0.9"}}));
+  });
+  f.settle();
+  CHECK_FALSE(ask("master", {"n1"}, {"10.0.0.9"}, "system:node:n1"));
 }
 
 TEST_CASE("a life is as asked within bounds, and short ones end to the second") {

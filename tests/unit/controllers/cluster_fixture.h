@@ -31,6 +31,7 @@ struct ControllerFixture {
   std::shared_ptr<pki::ClusterTrust> trust = make_trust(loop.now());
   base::TaskScope scope{loop};
   std::unique_ptr<controllers::ControllerManager> manager;
+  pki::Identity master_names{{}, {"kubernetes"}, {}};
   bool pods_run = true;
   int address = 1;
   const std::string cidr;
@@ -51,7 +52,7 @@ struct ControllerFixture {
     options.timers = &loop;
     options.random = random.get();
     options.trust = trust.get();
-    options.master_names.dns_names = {"kubernetes"};
+    options.master_names = [this] { return master_names; };
     options.root_ca_pem = "PEM";
     options.cluster_cidr = cidr;
     options.sign_secret_token = [](const controllers::TokenSecret& secret) {
