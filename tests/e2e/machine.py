@@ -33,6 +33,24 @@ def wait_for(condition, seconds, what, interval=0.05):
     raise AssertionError(f"{what} did not happen within {seconds} seconds")
 
 
+def mount_small_disk(folder, megabytes):
+    """Machine.destroy() unmounts it."""
+    folder.mkdir(mode=0o700)
+    must(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=700", "disk", folder])
+
+
+def fill_disk(folder):
+    """To the last byte; returns the file."""
+    path = folder / "filler"
+    with open(path, "wb", buffering=0) as file:
+        try:
+            while file.write(b"x" * 4096):
+                pass
+        except OSError:
+            pass
+    return path
+
+
 class Namespace:
     """A network namespace; nothing is in it but loopback."""
 

@@ -7,100 +7,59 @@ nothing may be left on the hosts. `docs/testing.md` has the runs that were made.
 """
 import argparse
 import json
-import random
 import sys
 import time
 import traceback
 
 from machine import wait_for
-from topology import Cluster, cut_off, let_through
+from soak_faults import Faults, SoakCluster
 
 IMAGE = "skiff.test/web:1"
 CONVERGED_SECONDS_MAX = 90
 
 
-class Soak:
+class Soak(Faults):
     def __init__(self, skiff, seed):
-        self.cluster = Cluster(skiff, "soak")
-        self.random = random.Random(seed)
-        self.restarts = {}
+        super().__init__(SoakCluster(skiff, "soak"), seed)
+        self.containers = {}
 
     # --- the workload
 
+    def container(self):
+        return {"name": "main", "image": IMAGE, "imagePullPolicy": "Never", "readinessProbe": {"tcpSocket": {"port": 8080}, "periodSeconds": 2}}
+
+    def pod(self, name, node, label="late"):
+        return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {"app": label}},
+                "spec": {"nodeName": node, "terminationGracePeriodSeconds": 1, "tolerations": [{"operator": "Exists"}], "containers": [self.container()]}}
+
     def prepare(self):
         self.cluster.create()
-        archive = self.cluster.master.make_image(IMAGE)
+        self.archive = self.master.make_image(IMAGE)
         self.cluster.join_all()
         for worker in self.cluster.hosts.values():
-            worker.import_image(archive)
-        container = {"name": "main", "image": IMAGE, "imagePullPolicy": "Never", "readinessProbe": {"tcpSocket": {"port": 8080}, "periodSeconds": 2}}
-        fixed = [{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": f"on-{name}", "labels": {"app": "fixed"}},
-                  "spec": {"nodeName": name, "terminationGracePeriodSeconds": 1, "tolerations": [{"operator": "Exists"}], "containers": [container]}} for name in self.cluster.hosts]
-        template = {"metadata": {"labels": {"app": "web"}}, "spec": {"terminationGracePeriodSeconds": 1, "containers": [container]}}
+            worker.import_image(self.archive)
+        fixed = [self.pod(f"on-{name}", name, "fixed") for name in self.cluster.hosts]
+        template = {"metadata": {"labels": {"app": "web"}}, "spec": {"terminationGracePeriodSeconds": 1, "containers": [self.container()]}}
         deployment = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": {"replicas": 6, "selector": {"matchLabels": {"app": "web"}}, "template": template}}
         self.master.kubectl_ok("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": [*fixed, deployment]}))
         self.wait_converged()
-        self.restarts = self.count_restarts()
-
-    @property
-    def master(self):
-        return self.cluster.master
-
-    def some_worker(self):
-        return self.random.choice(list(self.cluster.hosts.values()))
-
-    # --- faults: each returns what it did
-
-    def master_killed(self):
-        away = self.random.uniform(0, 15)
-        self.master.kill()
-        time.sleep(away)
-        self.master.start()
-        return f"master killed, {away:.1f} s away"
-
-    def master_stopped(self):
-        self.master.stop()
-        self.master.start()
-        return "master stopped and started"
-
-    def worker_killed(self):
-        worker, away = self.some_worker(), self.random.uniform(0, 15)
-        worker.kill()
-        time.sleep(away)
-        worker.start()
-        return f"{worker.node_name} killed, {away:.1f} s away"
-
-    def partition(self):
-        worker, seconds = self.some_worker(), self.random.uniform(5, 40)
-        cut_off(worker)
-        time.sleep(seconds)
-        let_through(worker)
-        return f"{worker.node_name} cut off for {seconds:.1f} s"
-
-    def loss(self):
-        worker, percent = self.some_worker(), self.random.randint(5, 40)
-        cut_off(worker, f"numgen random mod 100 < {percent}")
-        time.sleep(20)
-        let_through(worker)
-        return f"{worker.node_name} loses {percent} % for 20 s"
-
-    def everything_killed(self):
-        for machine in (self.master, *self.cluster.hosts.values()):
-            machine.kill()
-        for machine in (*self.cluster.hosts.values(), self.master):
-            machine.start()
-        return "all killed at once"
-
-    def churn(self):
-        replicas = self.random.choice((3, 6, 9))
-        self.master.kubectl_ok("scale", "deploy/web", f"--replicas={replicas}")
-        return f"scaled to {replicas}"
+        self.containers = self.find_containers()
 
     # --- what has to hold
 
-    def count_restarts(self):
+    def find_containers(self):
+        """Id and restarts of every container that no fault but a flash may end."""
         items = self.master.get("pods", "-l", "app=fixed")["items"]
         return {item["metadata"]["name"]: (item["status"]["containerStatuses"][0]["containerID"], item["status"]["containerStatuses"][0]["restartCount"]) for item in items}
+
+    def expect_new_container(self, pod):
+        before = self.containers.pop(pod)
+        wait_for(lambda: self.find_containers().get(pod, before)[0] != before[0], CONVERGED_SECONDS_MAX, f"another container of {pod}", interval=0.5)
+        self.wait_answers(pod.removeprefix("on-"))
+        self.containers[pod] = self.find_containers()[pod]
+
+    def wait_answers(self, node):
+        wait_for(lambda: self.master.kubectl("exec", f"on-{node}", "--", "echo", "here").stdout == "here\n", CONVERGED_SECONDS_MAX, f"exec on {node}", interval=0.5)
 
     def wait_converged(self):
         start = time.monotonic()
@@ -109,9 +68,11 @@ class Soak:
             self.master.wait_node_ready(name, CONVERGED_SECONDS_MAX)
         wait_for(self.has_all_replicas, CONVERGED_SECONDS_MAX, "every replica Ready", interval=0.5)
         for name in self.cluster.hosts:
-            wait_for(lambda name=name: self.master.kubectl("exec", f"on-{name}", "--", "echo", "here").stdout == "here\n", CONVERGED_SECONDS_MAX, f"exec on {name}", interval=0.5)
+            self.wait_answers(name)
             wait_for(lambda name=name: self.master.kubectl("logs", f"on-{name}").returncode == 0, CONVERGED_SECONDS_MAX, f"logs of on-{name}", interval=0.5)
-        return time.monotonic() - start
+        seconds = time.monotonic() - start
+        assert seconds < CONVERGED_SECONDS_MAX, f"converged after {seconds:.1f} s"
+        return seconds
 
     def has_all_replicas(self):
         result = self.master.kubectl("get", "deploy", "web", "-o", "json")
@@ -121,13 +82,25 @@ class Soak:
         wanted, status = deployment["spec"]["replicas"], deployment["status"]
         return status.get("observedGeneration") == deployment["metadata"]["generation"] and status.get("readyReplicas", 0) == wanted == status.get("replicas", 0)
 
-    def one_fault(self):
-        fault = self.random.choice((self.master_killed, self.master_stopped, self.worker_killed, self.partition, self.partition, self.loss, self.everything_killed, self.churn))
+    def one_fault(self, fault):
         what = fault()
         seconds = self.wait_converged()
-        now = self.count_restarts()
-        assert now == self.restarts, f"after '{what}' containers are others: {self.restarts} became {now}"
+        now = self.find_containers()
+        assert now == self.containers, f"after '{what}' containers are others: {self.containers} became {now}"
         return what, seconds
+
+
+def run_faults(soak, options):
+    """Yields after each fault."""
+    if options.each:
+        for fault in dict.fromkeys(soak.list()):
+            yield soak.one_fault(fault)
+        return
+    end = time.monotonic() + options.minutes * 60
+    while time.monotonic() < end:
+        begin = time.monotonic()
+        yield soak.one_fault(soak.random.choice(soak.list()))
+        time.sleep(max(0.0, min(60 - (time.monotonic() - begin), end - time.monotonic())))
 
 
 def main():
@@ -135,25 +108,22 @@ def main():
     parser.add_argument("--skiff", required=True)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--minutes", type=float, default=60)
+    parser.add_argument("--each", action="store_true", help="every fault once, one after the other")
     options = parser.parse_args()
     print(f"seed {options.seed}", flush=True)
     soak = Soak(options.skiff, options.seed)
-    faults = failed = 0
+    healed, failed = [], 0
     try:
         soak.prepare()
-        end = time.monotonic() + options.minutes * 60
-        while time.monotonic() < end:
-            begin = time.monotonic()
-            what, seconds = soak.one_fault()
-            faults += 1
+        for what, seconds in run_faults(soak, options):
+            healed.append(seconds)
             print(f"{time.strftime('%H:%M:%S')} {what}: converged after {seconds:.1f} s", flush=True)
-            time.sleep(max(0.0, min(60 - (time.monotonic() - begin), end - time.monotonic())))
     except Exception:
         failed = 1
         traceback.print_exc()
         print(soak.cluster.log_tail())
     left = soak.cluster.destroy()
-    print(f"{faults} faults, {failed} failed; left behind: {left or 'nothing'}")
+    print(f"{len(healed)} faults, longest {max(healed, default=0):.1f} s, {failed} failed; left behind: {left or 'nothing'}")
     return 1 if failed or left else 0
 
 

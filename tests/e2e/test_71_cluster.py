@@ -6,7 +6,7 @@ import time
 import test_40_streams as streams
 from host import expect
 from machine import run, wait_for
-from topology import HIDDEN_IP, ROUTER_IP, Cluster, cut_off, let_through
+from topology import HIDDEN_IP, Cluster, cut_off, let_through, move_address
 
 IMAGE = "skiff.test/web:1"
 # One client of each protocol: SPDY, WebSocket with SPDY port-forward, WebSocket.
@@ -149,14 +149,11 @@ def restarted_worker(cluster):
 
 
 def a_worker_gets_another_address(cluster):
-    """As from DHCP: the old one goes first. The default route goes with it."""
     near, other = cluster.hosts["near"], "192.0.2.77"
     before = container_pid(cluster, "on-near")
 
     def move(old, new):
-        near.inside(["ip", "address", "del", f"{old}/24", "dev", "eth0"])
-        near.inside(["ip", "address", "add", f"{new}/24", "dev", "eth0"])
-        near.inside(["ip", "route", "replace", "default", "via", ROUTER_IP])
+        move_address(near, old, new)
         wait_for(lambda: cluster.master.kubectl_ok("get", "node", "near", "-o", "jsonpath={.status.addresses[?(@.type=='InternalIP')].address}") == new, 10, f"the node's address {new}")
         wait_for(lambda: cluster.master.kubectl("exec", "on-near", "--", "true").returncode == 0, 30, "an exec on near")
         wait_for(lambda: cluster.master.kubectl_ok("get", "pod", "on-near", "-o", "jsonpath={.status.hostIP}") == new, 10, f"the pod's host address {new}")

@@ -12,6 +12,7 @@ from machine import Machine, Namespace, must, wait_for
 
 MASTER_IP, NEAR_IP, FAR_IP, HIDDEN_IP = "192.0.2.10", "192.0.2.11", "198.51.100.12", "203.0.113.13"
 ROUTER_IP, GATEWAY_IP = "192.0.2.1", "192.0.2.50"
+MASTER_URL = f"https://{MASTER_IP}:6443"
 
 
 def join_link(one, one_link, two, two_link):
@@ -31,16 +32,23 @@ def forward(namespace):
     namespace.inside(["sysctl", "-qw", "net.ipv4.ip_forward=1"])
 
 
-def cut_off(machine, which=""):
+def cut_off(machine, which="", master=MASTER_IP):
     """Drops packets between a host and the master, all or which nft's words say; rules of others stay."""
     machine.inside(["nft", "-f", "-"], input=f"""table ip fault {{
-  chain in {{ type filter hook input priority -300; ip saddr {MASTER_IP} {which} drop; }}
-  chain out {{ type filter hook output priority -300; ip daddr {MASTER_IP} {which} drop; }}
+  chain in {{ type filter hook input priority -300; ip saddr {master} {which} drop; }}
+  chain out {{ type filter hook output priority -300; ip daddr {master} {which} drop; }}
 }}""")
 
 
 def let_through(machine):
     machine.inside(["nft", "delete", "table", "ip", "fault"])
+
+
+def move_address(machine, old, new):
+    """As from DHCP: the old one goes first, and the default route with it."""
+    machine.inside(["ip", "address", "del", f"{old}/24", "dev", "eth0"])
+    machine.inside(["ip", "address", "add", f"{new}/24", "dev", "eth0"])
+    machine.inside(["ip", "route", "replace", "default", "via", ROUTER_IP])
 
 
 class Lan:
@@ -92,9 +100,12 @@ class MasterAlone:
     """A master that runs no pods, and hosts around it. `subject` of its cases is this object."""
 
     def __init__(self, skiff, name="alone"):
-        self.lan = Lan(name)
-        self.master = Host(skiff, f"{name}-master", MASTER_IP, "master", ["--role", "master"], stands_alone=False)
-        self.hosts = {host: Namespace(f"skiff-{name}-{host}-{os.getpid()}") for host in ("near", "far", "hidden")}
+        self.name, self.lan = name, Lan(name)
+        self.master = Host(skiff, f"{name}-master", "eth0", "master", ["--role", "master"], stands_alone=False)
+        self.hosts = self.make_hosts(skiff, name)
+
+    def make_hosts(self, skiff, name):
+        return {host: Namespace(f"skiff-{name}-{host}-{os.getpid()}") for host in ("near", "far", "hidden")}
 
     @property
     def subject(self):
@@ -106,11 +117,14 @@ class MasterAlone:
         self.lan.plug(self.master, f"{MASTER_IP}/24", ROUTER_IP)
         for host in self.hosts.values():
             host.create()
+        self.plug_hosts()
+        self.master.start()
+        self.master.wait_api()
+
+    def plug_hosts(self):
         self.lan.plug(self.hosts["near"], f"{NEAR_IP}/24", ROUTER_IP)
         self.lan.plug_far(self.hosts["far"], FAR_IP)
         self.lan.plug_hidden(self.hosts["hidden"], HIDDEN_IP)
-        self.master.start()
-        self.master.wait_api()
 
     def destroy(self):
         left = self.master.destroy()
@@ -126,15 +140,17 @@ class MasterAlone:
 class Worker(Machine):
     """A board that joins: its node has the name of the host, and whatever address its link has."""
 
-    def __init__(self, skiff, prefix, name, address, flags=()):
-        super().__init__(skiff, f"{prefix}-{name}", "eth0", ["--role", "worker", "--server", f"https://{MASTER_IP}:6443", "--node-name", name, *flags])
-        self.node_name, self.address = name, address
+    def __init__(self, skiff, prefix, name, address, servers=(MASTER_URL,), node_name=None):
+        flags = [flag for server in servers for flag in ("--server", server)]
+        super().__init__(skiff, f"{prefix}-{name}", "eth0", ["--role", "worker", *flags, "--node-name", node_name or name])
+        self.node_name, self.address = node_name or name, address
 
-    def join(self, token):
+    def join(self, token, *flags):
         """The first start; later ones need no token."""
-        self.extra_flags += ["--token", token]
+        later = self.extra_flags
+        self.extra_flags = [*later, "--token", token, *flags]
         self.start()
-        self.extra_flags = self.extra_flags[:-2]
+        self.extra_flags = later
 
     def ended(self, seconds=20):
         """Waits until skiff gives up; returns exit code and log."""
@@ -151,19 +167,23 @@ class Cluster(MasterAlone):
     def __init__(self, skiff, name="cluster"):
         super().__init__(skiff, name)
         self.skiff = skiff
-        self.hosts = {host: Worker(skiff, name, host, address) for host, address in (("near", NEAR_IP), ("far", FAR_IP), ("hidden", HIDDEN_IP))}
         self.guests = []
+
+    def make_hosts(self, skiff, name):
+        return {host: Worker(skiff, name, host, address) for host, address in (("near", NEAR_IP), ("far", FAR_IP), ("hidden", HIDDEN_IP))}
 
     def new_token(self, *flags):
         result = self.master.skiff_command("token", "create", *self.master.folder_flags(), *flags)
         assert result.returncode == 0, result
         return result.stdout.strip().splitlines()[-1]
 
-    def guest(self, name, address, flags=()):
+    def guest(self, name, address, **options):
         """One more board on the master's network."""
-        worker = self.worker_type(self.skiff, self.master.name, name, address, flags)
+        return self.admit(self.worker_type(self.skiff, self.name, name, address, **options))
+
+    def admit(self, worker):
         worker.create()
-        self.lan.plug(worker, f"{address}/24", ROUTER_IP)
+        self.lan.plug(worker, f"{worker.address}/24", ROUTER_IP)
         self.guests.append(worker)
         return worker
 
