@@ -245,7 +245,7 @@ class LoopbackClient final : public Client {
     }
     auto task = create_object(context, std::move(checked).value(), parameters());
     auto written = co_await std::move(task);
-    co_return written_tree(context, written);
+    co_return written_tree(context, std::move(written));
   }
 
   base::Task<ObjectResult> update_now(RequestContext& context, Json object) const {
@@ -257,7 +257,7 @@ class LoopbackClient final : public Client {
     if (!checked.is_ok()) co_return api::to_base_status(checked.error());
     auto task = update_object(context, std::move(checked).value(), parameters());
     auto written = co_await std::move(task);
-    co_return written_tree(context, written);
+    co_return written_tree(context, std::move(written));
   }
 
   base::Task<ObjectResult> patch_now(RequestContext& context, client::PatchType type,
@@ -272,7 +272,7 @@ class LoopbackClient final : public Client {
     options.force = kind == PatchKind::apply;
     auto task = patch_object(context, kind, std::move(patch), std::move(options));
     auto written = co_await std::move(task);
-    co_return written_tree(context, written);
+    co_return written_tree(context, std::move(written));
   }
 
   base::Task<base::Status> remove_now(RequestContext& context,
@@ -290,14 +290,18 @@ class LoopbackClient final : public Client {
   }
 
   static ObjectResult written_tree(const RequestContext& context,
-                                   const api::Outcome<registry::Written>& written) {
-    if (!written.is_ok()) return api::to_base_status(written.error());
+                                   api::Outcome<registry::Written> outcome) {
+    if (!outcome.is_ok()) return api::to_base_status(outcome.error());
+    registry::Written written = std::move(outcome).value();
     if (context.info.subresource == "scale") {
-      auto tree = written.value().stored.parse();
+      auto tree = written.stored.parse();
       if (!tree.is_ok()) return tree.status();
       return registry::scale_of(*tree);
     }
-    return shown(context, written.value().stored);
+    const api::ResourceInfo& resource = *context.info.type;
+    if (written.object && resource.group == resource.storage_group)
+      return std::move(*written.object);
+    return shown(context, written.stored);
   }
 
   Services& services_;

@@ -99,6 +99,8 @@ base::Task<api::Outcome<Written>> RegistryImpl::create_once(const Scope& scope, 
   }
   if (reservation != nullptr) reservation->keep();
   written.stored = api::StoredObject(std::move(bytes), *revision);
+  object["metadata"].set("resourceVersion", std::to_string(*revision));
+  written.object = std::move(object);
   co_return written;
 }
 

@@ -158,6 +158,8 @@ base::Task<api::Outcome<Written>> RegistryImpl::store_update(const Scope& scope,
   if (reservation != nullptr) reservation->keep();
   if (ends && strategy.is_service) services_->release(object);
   written.stored = api::StoredObject(std::move(bytes), *revision);
+  object["metadata"].set("resourceVersion", std::to_string(*revision));
+  written.object = std::move(object);
   co_return written;
 }
 

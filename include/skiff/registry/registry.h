@@ -70,6 +70,8 @@ struct Written {
   // What is stored now. Of a dry run, `tree` is the answer and nothing is stored.
   api::StoredObject stored;
   std::optional<codec::Json> tree;
+  // `stored` as a tree, where the write had one at hand.
+  std::optional<codec::Json> object;
   bool created = false;
 };
 
