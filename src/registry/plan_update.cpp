@@ -110,18 +110,48 @@ std::string forbidden_new_finalizers(const Json& object, const Json& live) {
   return found;
 }
 
+namespace {
+
+using SameMember = bool (*)(std::string_view key, const Json& a, const Json& b);
+
+bool has_but(const Json& a, const Json& b, std::string_view left_out, SameMember is_same) {
+  return std::all_of(a.members().begin(), a.members().end(), [&](const auto& member) {
+    if (member.key == left_out) return true;
+    const Json* other = b.find(member.key);
+    return other != nullptr && is_same(member.key, member.value, *other);
+  });
+}
+
+// Whether two objects are equal but for a member.
+bool same_but(const Json& a, const Json& b, std::string_view left_out, SameMember is_same) {
+  if (!a.is_object() || !b.is_object()) return a == b;
+  const std::size_t a_size = a.size() - (a.contains(left_out) ? 1 : 0);
+  const std::size_t b_size = b.size() - (b.contains(left_out) ? 1 : 0);
+  return a_size == b_size && has_but(a, b, left_out, is_same);
+}
+
+bool same_value(std::string_view, const Json& a, const Json& b) { return a == b; }
+
+// Times of managedFields entries alone are no change.
+bool same_entries(const Json& a, const Json& b) {
+  if (!a.is_array() || !b.is_array()) return a == b;
+  return std::equal(
+      a.items().begin(), a.items().end(), b.items().begin(), b.items().end(),
+      [](const Json& x, const Json& y) { return same_but(x, y, "time", same_value); });
+}
+
+bool same_in_metadata(std::string_view key, const Json& a, const Json& b) {
+  return key == "managedFields" ? same_entries(a, b) : a == b;
+}
+
+bool same_in_object(std::string_view key, const Json& a, const Json& b) {
+  return key == "metadata" ? same_but(a, b, "resourceVersion", same_in_metadata) : a == b;
+}
+
+}  // namespace
+
 bool same_content(const Json& object, const Json& live) {
-  Json a = object;
-  Json b = live;
-  for (Json* tree : {&a, &b}) {
-    Json& metadata = (*tree)["metadata"];
-    metadata.erase("resourceVersion");
-    // Times of managedFields entries alone are no change.
-    if (Json* fields = metadata.find("managedFields"); fields != nullptr && fields->is_array()) {
-      for (auto& entry : fields->mutable_items()) entry.erase("time");
-    }
-  }
-  return a == b;
+  return same_but(object, live, {}, same_in_object);
 }
 
 }  // namespace skiff::registry

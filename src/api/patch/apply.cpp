@@ -138,7 +138,7 @@ class Updater {
     return manager;
   }
 
-  // The owner of every changed leaf becomes `name`. REQUIRES: no managedFields in either.
+  // The owner of every changed leaf becomes `name`. REQUIRES: no managedFields in `changed`.
   void update(const Json& live, const Json& changed, Managers& managers, std::string_view name) {
     drop_unknown_versions(managers);
     Comparison difference = compare(live, changed);
@@ -387,13 +387,13 @@ PatchResult server_side_apply(const TypeInfo& type, const Json& live, const Json
 void track_update(const TypeInfo& type, const Json& live, Json& changed,
                   const ApplyOptions& options) {
   if (!std::as_const(changed)["metadata"].is_object()) return;
+  static const Json kNothing = Json::object();
   Managers managers = managers_for_update(live, changed, options.subresource);
-  Json base = live.is_null() ? Json::object() : live;
-  erase_managed_fields(base);
   erase_managed_fields(changed);
   // An object that nobody tracks stays so until it is applied.
   if (!managers.empty() || live.is_null())
-    Updater(type, options).update(base, changed, managers, options.manager);
+    Updater(type, options)
+        .update(live.is_null() ? kNothing : live, changed, managers, options.manager);
   set_managed_fields(changed, managers);
 }
 

@@ -40,6 +40,28 @@ TEST_CASE("an update keeps system metadata and counts the generation") {
   CHECK_FALSE(status["metadata"].contains("ownerReferences"));
 }
 
+TEST_CASE("a write that changes nothing but its version and times of managers is none") {
+  const Json live = parse(R"({"kind":"A","metadata":{"name":"a","resourceVersion":"1",
+    "managedFields":[{"manager":"m","time":"t1","fieldsV1":{"f:x":{}}}]},"spec":{"x":1}})");
+  auto same = [&](std::string_view text) { return registry::same_content(parse(text), live); };
+  CHECK(same(R"({"metadata":{"managedFields":[{"fieldsV1":{"f:x":{}},"manager":"m"}],"name":"a"},
+    "spec":{"x":1},"kind":"A"})"));
+  CHECK_FALSE(same(R"({"kind":"A","metadata":{"name":"a","managedFields":[{"manager":"m",
+    "fieldsV1":{"f:y":{}}}]},"spec":{"x":1}})"));
+  CHECK_FALSE(same(R"({"kind":"A","metadata":{"name":"a","managedFields":[]},"spec":{"x":1}})"));
+  CHECK_FALSE(same(R"({"kind":"A","metadata":{"name":"a"},"spec":{"x":1}})"));
+  const std::string fields = R"("managedFields":[{"manager":"m","fieldsV1":{"f:x":{}}}])";
+  auto with = [&](std::string_view metadata, std::string_view rest) {
+    return same("{\"metadata\":{" + fields + std::string(metadata) + "}" + std::string(rest) + "}");
+  };
+  CHECK(with(R"(,"name":"a","resourceVersion":"2")", R"(,"kind":"A","spec":{"x":1})"));
+  CHECK_FALSE(with(R"(,"name":"b")", R"(,"kind":"A","spec":{"x":1})"));
+  CHECK_FALSE(with(R"(,"name":"a","labels":{})", R"(,"kind":"A","spec":{"x":1})"));
+  CHECK_FALSE(with(R"(,"name":"a")", R"(,"kind":"A","spec":{"x":2})"));
+  CHECK_FALSE(with(R"(,"name":"a")", R"(,"kind":"A","spec":{"x":1},"status":{})"));
+  CHECK_FALSE(with(R"(,"name":"a")", R"(,"kind":"A")"));
+}
+
 TEST_CASE("new finalizers on a dying object are named") {
   const Json live = parse(R"({"metadata":{"deletionTimestamp":"t","finalizers":["a"]}})");
   const Json more = parse(R"({"metadata":{"finalizers":["a","b","c"]}})");
