@@ -1,6 +1,7 @@
 #include <skiff/scheduler/scheduler.h>
 
 #include <skiff/api/object.h>
+#include <skiff/api/scan.h>
 #include <skiff/base/log.h>
 #include <skiff/base/strings.h>
 #include <skiff/client/informer.h>
@@ -76,6 +77,12 @@ class SchedulerImpl final : public Scheduler {
   base::TaskScope* scope_ = nullptr;  // of run(); informers tell nothing outside of it
 };
 
+// Whether an object had this part before, too; `path` leads to a small part of it.
+bool is_same_at(const api::StoredObject& before, const Json& after,
+                std::initializer_list<std::string_view> path) {
+  return api::scan_tree(before.text(), path) == after.at(path);
+}
+
 void SchedulerImpl::node_changed(const api::StoredObject& before, const api::StoredObject& after) {
   if (after.empty()) {
     cluster_.remove_node(before.name());
@@ -85,11 +92,10 @@ void SchedulerImpl::node_changed(const api::StoredObject& before, const api::Sto
   if (!node.is_ok()) return;
   cluster_.put_node(parse_node(*node));
   if (before.empty()) return queue_.moved(ClusterEvent::node_added);
-  auto old_node = before.parse();
   // Heartbeats change nothing that a pod could be waiting for.
-  bool same = old_node.is_ok() && (*old_node)["spec"] == (*node)["spec"] &&
-              old_node->at({"metadata", "labels"}) == node->at({"metadata", "labels"}) &&
-              old_node->at({"status", "allocatable"}) == node->at({"status", "allocatable"});
+  bool same = is_same_at(before, *node, {"spec"}) &&
+              is_same_at(before, *node, {"metadata", "labels"}) &&
+              is_same_at(before, *node, {"status", "allocatable"});
   if (!same) queue_.moved(ClusterEvent::node_changed);
 }
 
@@ -139,13 +145,9 @@ void SchedulerImpl::pod_changed(const api::StoredObject& before, const api::Stor
   }
   if (cluster_.has_pod(key)) return;  // being bound just now
   // Our own status writes must not undo the back-off.
-  if (!before.empty()) {
-    auto old_pod = before.parse();
-    if (old_pod.is_ok() && (*old_pod)["spec"] == (*pod)["spec"] &&
-        old_pod->at({"metadata", "labels"}) == pod->at({"metadata", "labels"}) &&
-        old_pod->at({"metadata", "uid"}) == pod->at({"metadata", "uid"}))
-      return;
-  }
+  if (!before.empty() && before.uid() == after.uid() && is_same_at(before, *pod, {"spec"}) &&
+      is_same_at(before, *pod, {"metadata", "labels"}))
+    return;
   queue_.add(std::make_shared<const PodFacts>(parse_pod(*pod)));
 }
 

@@ -1,5 +1,6 @@
 #include <skiff/api/object.h>
 #include <skiff/api/pod_references.h>
+#include <skiff/api/scan.h>
 #include <skiff/base/strings.h>
 
 #include "admission/limits.h"
@@ -51,17 +52,16 @@ class ServiceAccount final : public Plugin {
     pod["spec"].set("serviceAccount", name);
     auto finding = find(std::string(a.namespace_name), name);
     auto stored = co_await std::move(finding);
-    auto account = stored.empty() ? base::Result<Json>(base::not_found("")) : stored.parse();
-    if (!account.is_ok()) {
+    if (stored.empty()) {
       co_return api::forbidden_error(
           "", "pods", a.name,
           base::concat("error looking up service account ", a.namespace_name, "/", name,
                        ": serviceaccount ", base::quote(name), " not found"));
     }
-    if (should_mount(pod, *account)) mount(pod);
-    if (std::as_const(pod)["spec"]["imagePullSecrets"].empty() &&
-        !std::as_const(*account)["imagePullSecrets"].empty()) {
-      pod["spec"].set("imagePullSecrets", std::as_const(*account)["imagePullSecrets"]);
+    if (should_mount(pod, stored)) mount(pod);
+    if (std::as_const(pod)["spec"]["imagePullSecrets"].empty()) {
+      Json secrets = api::scan_tree(stored.text(), {"imagePullSecrets"});
+      if (!secrets.empty()) pod["spec"].set("imagePullSecrets", std::move(secrets));
     }
     co_return api::Done{};
   }
@@ -107,11 +107,11 @@ class ServiceAccount final : public Plugin {
     }
   }
 
-  static bool should_mount(const Json& pod, const Json& account) {
+  static bool should_mount(const Json& pod, const api::StoredObject& account) {
     if (const Json* own = pod["spec"].find("automountServiceAccountToken")) {
       return own->as_bool(true);
     }
-    return account["automountServiceAccountToken"].as_bool(true);
+    return api::scan_tree(account.text(), {"automountServiceAccountToken"}).as_bool(true);
   }
 
   void mount(Json& pod) const {
