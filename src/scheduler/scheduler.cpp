@@ -2,6 +2,7 @@
 
 #include <skiff/api/object.h>
 #include <skiff/api/scan.h>
+#include <skiff/api/summary.h>
 #include <skiff/base/log.h>
 #include <skiff/base/strings.h>
 #include <skiff/client/informer.h>
@@ -10,6 +11,7 @@
 #include "scheduler/cluster.h"
 #include "scheduler/limits.h"
 #include "scheduler/plan_placement.h"
+#include "scheduler/pod_text.h"
 #include "scheduler/queue.h"
 
 namespace skiff::scheduler {
@@ -58,7 +60,7 @@ class SchedulerImpl final : public Scheduler {
   void node_changed(const api::StoredObject& before, const api::StoredObject& after);
   void pod_changed(const api::StoredObject& before, const api::StoredObject& after);
   void pod_gone(const std::string& key);
-  bool is_ours(const Json& pod) const;
+  bool is_ours(const api::StoredObject& pod) const;
   Task<void> bind(PodPtr pod, std::string node);
   Task<void> reject(PodPtr pod, std::string message, std::string reason);
   Task<void> mark_gated(std::string key);
@@ -77,12 +79,6 @@ class SchedulerImpl final : public Scheduler {
   base::TaskScope* scope_ = nullptr;  // of run(); informers tell nothing outside of it
 };
 
-// Whether an object had this part before, too; `path` leads to a small part of it.
-bool is_same_at(const api::StoredObject& before, const Json& after,
-                std::initializer_list<std::string_view> path) {
-  return api::scan_tree(before.text(), path) == after.at(path);
-}
-
 void SchedulerImpl::node_changed(const api::StoredObject& before, const api::StoredObject& after) {
   if (after.empty()) {
     cluster_.remove_node(before.name());
@@ -99,10 +95,6 @@ void SchedulerImpl::node_changed(const api::StoredObject& before, const api::Sto
   if (!same) queue_.moved(ClusterEvent::node_changed);
 }
 
-bool SchedulerImpl::is_ours(const Json& pod) const {
-  return pod.at({"spec", "schedulerName"}).as_string("default-scheduler") == options_.name;
-}
-
 void SchedulerImpl::pod_gone(const std::string& key) {
   queue_.remove(key);
   gated_.erase(key);
@@ -111,44 +103,44 @@ void SchedulerImpl::pod_gone(const std::string& key) {
   queue_.moved(ClusterEvent::pod_removed);
 }
 
+bool SchedulerImpl::is_ours(const api::StoredObject& pod) const {
+  auto name = api::scan_string(pod.text(), {"spec", "schedulerName"});
+  return name.value_or("default-scheduler") == options_.name;
+}
+
 void SchedulerImpl::pod_changed(const api::StoredObject& before, const api::StoredObject& after) {
-  const api::StoredObject& object = after.empty() ? before : after;
-  std::string key = base::concat(object.namespace_name(), '/', object.name());
+  const api::ObjectSummary now = api::summarize((after.empty() ? before : after).text());
+  std::string key = base::concat(now.namespace_name, '/', now.name);
   if (after.empty()) return pod_gone(key);
-  if (!before.empty() && before.uid() != after.uid()) pod_gone(key);
-  std::string phase = api::scan_string(after.text(), {"status", "phase"}).value_or("");
-  if (phase == "Succeeded" || phase == "Failed") return pod_gone(key);
-  std::string node = api::scan_string(after.text(), {"spec", "nodeName"}).value_or("");
+  if (!before.empty() && before.uid() != now.uid) pod_gone(key);
+  if (now.phase == "Succeeded" || now.phase == "Failed") return pod_gone(key);
   // Most changes are reports about running pods. What a placed pod takes does not change; its
   // labels may.
   const PlacedPod* known = cluster_.find_pod(key);
-  bool is_known = !node.empty() && known != nullptr && known->node == node && !before.empty();
+  bool is_known =
+      !now.node_name.empty() && known != nullptr && known->node == now.node_name && !before.empty();
   if (is_known && api::scan_string_map(before.text(), {"metadata", "labels"}) ==
                       api::scan_string_map(after.text(), {"metadata", "labels"}))
     return queue_.remove(key);
-  auto pod = after.parse();
-  if (!pod.is_ok()) return;
-  if (!node.empty()) {
+  if (!now.node_name.empty()) {
     queue_.remove(key);
-    PodFacts facts = parse_pod(*pod);
-    assume(facts, node);
+    assume(parse_pod(placement_part(after, now)), now.node_name);
     queue_.moved(ClusterEvent::pod_placed);
     return;
   }
-  if (!is_ours(*pod) || api::is_being_deleted(*pod)) return queue_.remove(key);
-  if (!pod->at({"spec", "schedulingGates"}).empty()) {
+  if (!is_ours(after) || now.is_being_deleted) return queue_.remove(key);
+  const Json pod = placement_part(after, now);
+  if (!pod.at({"spec", "schedulingGates"}).empty()) {
     queue_.remove(key);
-    bool marked =
-        api::find_condition(*pod, "PodScheduled")["reason"].as_string() == "SchedulingGated";
-    if (!marked && gated_.insert(key).second) scope_->spawn(mark_gated(key));
+    if (!is_marked_gated(after) && gated_.insert(key).second) scope_->spawn(mark_gated(key));
     return;
   }
   if (cluster_.has_pod(key)) return;  // being bound just now
   // Our own status writes must not undo the back-off.
-  if (!before.empty() && before.uid() == after.uid() && is_same_at(before, *pod, {"spec"}) &&
-      is_same_at(before, *pod, {"metadata", "labels"}))
+  if (!before.empty() && before.uid() == now.uid && is_same_at(before, pod, {"spec"}) &&
+      is_same_at(before, pod, {"metadata", "labels"}))
     return;
-  queue_.add(std::make_shared<const PodFacts>(parse_pod(*pod)));
+  queue_.add(std::make_shared<const PodFacts>(parse_pod(pod)));
 }
 
 void SchedulerImpl::assume(const PodFacts& pod, const std::string& node) {
