@@ -36,8 +36,9 @@ def kubectl_binaries():
 
 
 class Host(Machine):
-    def __init__(self, skiff, name="e2e", node_ip=NODE_IP, node_name="node1", flags=(), stands_alone=True):
+    def __init__(self, skiff, name="e2e", node_ip=NODE_IP, node_name="node1", flags=(), stands_alone=True, address=None):
         super().__init__(skiff, name, node_ip, ["--node-name", node_name, *flags])
+        self.address = address or node_ip
         self.stands_alone = stands_alone
         self.kubeconfig = self.data / "admin.kubeconfig"
         self.kubectls = kubectl_binaries()
@@ -47,7 +48,7 @@ class Host(Machine):
         if not self.stands_alone:
             return
         self.inside(["ip", "link", "add", "uplink0", "type", "veth", "peer", "name", "uplink1"])
-        self.inside(["ip", "address", "add", f"{self.node_ip}/24", "dev", "uplink0"])
+        self.inside(["ip", "address", "add", f"{self.address}/24", "dev", "uplink0"])
         for link in ("uplink0", "uplink1"):
             self.inside(["ip", "link", "set", link, "up"])
 
