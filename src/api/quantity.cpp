@@ -145,7 +145,7 @@ Int128 binary_nano(std::string_view whole, std::string_view fraction, std::int64
   std::string_view all = digits;
   std::string_view number = all.substr(0, all.size() - fraction.size());
   Int128 nano = decimal_nano(number, all.substr(number.size()), 0);
-  return rest && nano % kNanoPerUnit == 0 ? nano + 1 : nano;
+  return rest && nano % kNanoPerUnit == 0 ? std::min(kNanoMax, nano + 1) : nano;
 }
 
 Int128 saturate(Int128 nano) { return std::clamp(nano, -kNanoMax, kNanoMax); }

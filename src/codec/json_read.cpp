@@ -11,8 +11,12 @@
 #include <rapidjson/reader.h>
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstdlib>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 
 namespace skiff::codec {
@@ -22,6 +26,22 @@ namespace {
 // What rapidjson may read beyond the end of a text, in its aligned steps.
 constexpr std::size_t kPaddingBytes = 16;
 
+// What a number's text stands for: whole numbers of 64 bits are themselves, all others the nearest
+// double; nullopt beyond its range. rapidjson's own conversion is undefined for zeros such as 0e99.
+std::optional<Json> read_number(std::string_view text) {
+  const char *begin = text.data(), *end = begin + text.size();
+  if (text.find_first_of(".eE") == std::string_view::npos) {
+    long long whole = 0;
+    if (std::from_chars(begin, end, whole).ec == std::errc()) return Json(whole);
+  }
+  double value = 0;
+  // Too small is zero.
+  if (std::from_chars(begin, end, value).ec != std::errc())
+    value = std::strtod(std::string(text).c_str(), nullptr);
+  if (!std::isfinite(value)) return std::nullopt;
+  return Json(value);
+}
+
 // Builds the tree from the reader's events. Items and members wait on two stacks until their array
 // or object ends and takes them, at its exact size.
 class TreeBuilder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, TreeBuilder> {
@@ -30,14 +50,11 @@ class TreeBuilder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, TreeB
 
   bool Null() { return add(Json()); }
   bool Bool(bool value) { return add(Json(value)); }
-  bool Int(int value) { return add(Json(value)); }
-  bool Uint(unsigned value) { return add(Json(value)); }
-  bool Int64(std::int64_t value) { return add(Json(static_cast<long long>(value))); }
-  bool Uint64(std::uint64_t value) {
-    if (value <= INT64_MAX) return add(Json(static_cast<long long>(value)));
-    return add(Json(static_cast<double>(value)));
+  bool RawNumber(const char* text, rapidjson::SizeType size, bool) {
+    auto number = read_number({text, size});
+    beyond_double_ = !number;
+    return number && add(std::move(*number));
   }
-  bool Double(double value) { return add(Json(value)); }
   bool String(const char* text, rapidjson::SizeType size, bool) {
     return add(Json(std::string_view(text, size)));
   }
@@ -60,6 +77,8 @@ class TreeBuilder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, TreeB
 
   Json take() { return std::move(root_); }
   bool over_limit() const { return over_limit_; }
+  // Stopped at a number that no double holds.
+  bool beyond_double() const { return beyond_double_; }
 
  private:
   using KeyIndex = std::unordered_map<std::string, std::size_t>;
@@ -154,7 +173,7 @@ class TreeBuilder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, TreeB
   std::vector<JsonMember> members_;
   Json root_;
   std::size_t values_ = 0;
-  bool over_limit_ = false;
+  bool over_limit_ = false, beyond_double_ = false;
 };
 
 base::Status invalid(std::size_t offset, std::string_view why) {
@@ -175,11 +194,14 @@ base::Result<Json> parse_json(std::string_view text, const JsonParseOptions& opt
   rapidjson::InsituStringStream stream(buffer.data());
   rapidjson::Reader reader;
   constexpr unsigned kFlags = rapidjson::kParseInsituFlag | rapidjson::kParseIterativeFlag |
-                              rapidjson::kParseFullPrecisionFlag;
+                              rapidjson::kParseNumbersAsStringsFlag;
   rapidjson::ParseResult result = reader.Parse<kFlags>(stream, builder);
   if (builder.over_limit())
     return base::Status(base::Code::too_large, "JSON text nests too deeply or has too many values");
-  if (result.IsError()) return invalid(result.Offset(), rapidjson::GetParseError_En(result.Code()));
+  if (result.IsError())
+    return invalid(result.Offset(), rapidjson::GetParseError_En(
+                                        builder.beyond_double() ? rapidjson::kParseErrorNumberTooBig
+                                                                : result.Code()));
   // For the reader a zero byte is the end.
   if (stream.Tell() != text.size())
     return invalid(stream.Tell(),

@@ -13,6 +13,7 @@ bool is_plain_safe(std::string_view text) {
   if (kIndicators.find(text.front()) != text.npos || text.front() == ' ' || text.back() == ' ' ||
       text.back() == ':')
     return false;
+  if (text.starts_with("...")) return false;  // the end of a document
   for (char c : text)
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) return false;
   return text.find(": ") == text.npos && text.find(" #") == text.npos;

@@ -107,6 +107,8 @@ TEST_CASE("long and hostile numbers cost little and stay in range") {
   CHECK(Quantity::parse(std::string(1'000'000, '9'))->value() == INT64_MAX);
   CHECK(Quantity::parse("0." + std::string(1'000'000, '0') + "1")->to_string() == "1n");
   CHECK(Quantity::parse(std::string(1'000'000, '9') + "Ki")->value() == INT64_MAX);
+  const auto beyond = Quantity::parse("5000000000400006." + std::string(70, '0') + "1Gi");
+  CHECK(*beyond == *Quantity::parse(beyond->to_string()));
   CHECK(Quantity::parse("1e-999999999999999999999")->to_string() == "1e-9");
   CHECK(Quantity::parse("0e999999999")->to_string() == "0");
 }

@@ -61,6 +61,25 @@ TEST_CASE("strings of any length are read to their end") {
   }
 }
 
+TEST_CASE("numbers are whole where 64 bits hold them, else the nearest double") {
+  auto read = [](std::string text) { return parse_json("[" + text + "]"); };
+  auto number = [&](std::string text) { return read(text)->items()[0]; };
+  CHECK(number("-9223372036854775808").as_int() == INT64_MIN);
+  CHECK(number("9223372036854775807").as_int() == INT64_MAX);
+  CHECK(number("9223372036854775808").as_double() == 9223372036854775808.0);
+  CHECK(number("-0").is_int());
+  for (const char* zero : {"0e99", "0E+300", "0.0e99", "-0e22", "0.000e-99", "1e-400"})
+    CHECK(number(zero).as_double() == 0.0);
+  CHECK(number("5e-324").as_double() == 5e-324);
+  CHECK(number("1.7976931348623157e308").as_double() == 1.7976931348623157e308);
+  CHECK(number("9007199254740993.0").as_double() == 9007199254740992.0);
+  for (const char* large : {"1.8e308", "-18e307", "1e309"}) {
+    auto refused = read(large);
+    REQUIRE_FALSE(refused.is_ok());
+    CHECK(refused.status().message().find("too big") != std::string::npos);
+  }
+}
+
 TEST_CASE("a zero byte is not the end of a text") {
   CHECK_FALSE(parse_json(std::string_view("{}\0x", 4)));
   CHECK_FALSE(parse_json(std::string_view("{}\0", 3)));

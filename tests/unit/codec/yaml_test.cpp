@@ -67,6 +67,8 @@ TEST_CASE("written YAML reads back as the same value") {
   auto back = parse_yaml(write_yaml(*json));
   REQUIRE(back);
   CHECK(*back == *json);
+  for (const char* text : {"...", "... a", "---", "--- a"})
+    CHECK(parse_yaml(write_yaml(Json(text)))->as_string() == text);
 }
 
 TEST_CASE("what can start no document ends the parse") {
