@@ -20,8 +20,15 @@ build_dev() {
   ninja -C build/dev "$@"
 }
 
+# By clang: the fuzzers are of the same objects.
+configure_asan() {
+  need_packages "${PACKAGES_CLANG[@]}"
+  CC="ccache clang" CXX="ccache clang++" configure asan -Dfuzz=true -Doptimization=1 \
+    -Db_sanitize=address,undefined -Db_lundef=false
+}
+
 build_asan() {
-  configure asan -Db_sanitize=address,undefined -Db_lundef=false
+  configure_asan
   step "building build/asan"
   ninja -C build/asan "$@"
 }

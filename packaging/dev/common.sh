@@ -4,6 +4,8 @@ PACKAGES_BUILD=(meson ninja-build ccache g++ pkg-config python3 libuv1-dev libsq
   rapidjson-dev libyaml-cpp-dev libssl-dev libnl-3-dev
   libnl-route-3-dev libnftnl-dev libmnl-dev libarchive-dev libzstd-dev zlib1g-dev libnghttp2-dev libre2-dev
   libspdlog-dev libfmt-dev libcli11-dev catch2)
+# What builds the fuzzers and the address and undefined sanitizers.
+PACKAGES_CLANG=(clang libclang-rt-14-dev)
 # What a running node needs.
 PACKAGES_RUN=(runc iproute2 nftables procps ca-certificates)
 # What the tests use beside that: an image is made from busybox, pushed and pulled by these.
@@ -86,6 +88,7 @@ usage: ./dev COMMAND
                                     with N boards: join, pods, logs, a lost master
   build [--release|--asan|--tsan]   build skiff into build/<kind>
   test [SUITE] [FILTER] [--all]     what every change must pass; --all adds the long forms
+       [--asan|--tsan]              the same with sanitizers
   sim [--seed N] [--ticks M]        the whole cluster on one thread, from a seed
   bench [NAME]                      run the benchmarks of tests/bench
   fuzz [NAME] [--seconds N]         run the fuzzers (60 seconds each)
