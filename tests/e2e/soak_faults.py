@@ -142,9 +142,7 @@ class Faults:
     def worker_flashed(self):
         """A new board for an old name: without a key, an image or a pod."""
         worker = self.some_worker()
-        worker.kill()
-        reset = worker.reset()
-        assert reset.returncode == 0, reset
+        worker.flash()
         worker.import_image(self.archive)
         worker.join(self.cluster.new_token("--node-name", worker.node_name), "--replace")
         self.expect_new_container(f"on-{worker.node_name}")

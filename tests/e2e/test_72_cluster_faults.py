@@ -174,6 +174,21 @@ def two_boards_with_one_name(cluster):
     assert container_pid(cluster, "on-near") == before
 
 
+def a_board_is_flashed(cluster):
+    """Its key is gone: refused under its name until it has a token for that; then its pods run on it again."""
+    near = cluster.hosts["near"]
+    before = container_pid(cluster, "on-near").split()[0]
+    near.flash()
+    near.join(cluster.new_token())
+    code, log = near.ended()
+    assert code == 1, (code, log)
+    expect(log, "start it with --replace and a token of 'skiff token create --node-name near'", "a flashed board")
+    near.import_image(cluster.master.folder / "image.tar")
+    near.join(cluster.new_token("--node-name", "near"), "--replace")
+    wait_for(lambda: container_pid(cluster, "on-near").split()[0] != before, 20, "another container")
+    answers(cluster, "on-near")
+
+
 def one_identity_on_two_boards(cluster):
     """A copied storage on boards without a serial: both say it, and they do not take turns all the time."""
     near = cluster.hosts["near"]
@@ -335,7 +350,7 @@ def the_master_is_away_longer_than_a_lease(cluster):
 
 
 TESTS = [("workers join", workers_join), ("a far worker", a_far_worker), ("the way to a master goes", the_way_to_a_master_goes), ("packets are lost", packets_are_lost),
-         ("a full disk", a_full_disk), ("two boards with one name", two_boards_with_one_name), ("many logs to a slow reader", many_logs_to_a_slow_reader),
+         ("a full disk", a_full_disk), ("two boards with one name", two_boards_with_one_name), ("a board is flashed", a_board_is_flashed), ("many logs to a slow reader", many_logs_to_a_slow_reader),
          ("the master gets another address", the_master_gets_another_address)]
 LONG_TESTS = [("workers follow the master", workers_follow_the_master), ("a worker knows a name", a_worker_knows_a_name),
               ("the master is away longer than a lease", the_master_is_away_longer_than_a_lease), ("a start on a full disk", a_start_on_a_full_disk),

@@ -152,6 +152,14 @@ class Worker(Machine):
         self.start()
         self.extra_flags = later
 
+    def flash(self):
+        """Another board in its place: nothing runs, nothing is kept."""
+        self.kill()
+        reset = self.reset()
+        assert reset.returncode == 0, reset
+        for child in (*self.data.iterdir(), *self.runtime.iterdir()):
+            must(["rm", "-rf", "--one-file-system", child])
+
     def ended(self, seconds=20):
         """Waits until skiff gives up; returns exit code and log."""
         wait_for(lambda: self.process.poll() is not None, seconds, f"the end of skiff on {self.name}")
