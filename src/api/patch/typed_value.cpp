@@ -140,10 +140,15 @@ class Level {
   void add(std::string_view field, Difference difference) {
     if (!difference.is_none()) add(PathElement::of_field(field), std::move(difference));
   }
-  void add(const PathElement& element, Difference difference) {
-    put(added_, element, difference.is_added, std::move(difference.below.added));
-    put(removed_, element, difference.is_removed, std::move(difference.below.removed));
-    put(modified_, element, difference.is_modified, std::move(difference.below.modified));
+  void add(PathElement element, Difference difference) {
+    Comparison& below = difference.below;
+    const bool is_removed = difference.is_removed || !below.removed.empty();
+    const bool is_modified = difference.is_modified || !below.modified.empty();
+    // Most differences are of one kind, and of that the element is moved.
+    if (is_removed) put(removed_, element, difference.is_removed, std::move(below.removed));
+    if (is_modified) put(modified_, element, difference.is_modified, std::move(below.modified));
+    if (difference.is_added || !below.added.empty())
+      put(added_, std::move(element), difference.is_added, std::move(below.added));
   }
   Comparison take() {
     return {FieldSet::of_nodes(std::move(added_)), FieldSet::of_nodes(std::move(removed_)),
@@ -151,9 +156,9 @@ class Level {
   }
 
  private:
-  static void put(std::vector<FieldSetNode>& nodes, const PathElement& element, bool is_member,
+  static void put(std::vector<FieldSetNode>& nodes, PathElement element, bool is_member,
                   FieldSet children) {
-    if (is_member || !children.empty()) nodes.push_back({element, is_member, std::move(children)});
+    nodes.push_back({std::move(element), is_member, std::move(children)});
   }
   std::vector<FieldSetNode> added_, removed_, modified_;
 };
@@ -168,34 +173,50 @@ Difference compare_leaf(const Json* before, const Json* after) {
   return difference;
 }
 
+// A struct by value, which Go has whether it is written or not.
+bool is_plain_struct(const FieldInfo& field) {
+  return field.type == JsonType::object && !field.is_list && !field.is_map && !field.is_optional;
+}
+
 // The member as the Go type would write it; nullptr when it would not.
 const Json* as_written(const Json* parent, const FieldInfo& field) {
   if (parent == nullptr) return nullptr;
   const Json* value = parent->find(field.name);
   if (value != nullptr && value->is_null()) value = nullptr;
   if (field.is_optional) return value;
-  const bool is_struct = field.type == JsonType::object && !field.is_list && !field.is_map;
   if (value == nullptr) {
-    if (is_struct) return &empty_object();
+    if (is_plain_struct(field)) return &empty_object();
     return field.is_kept ? &null_json() : nullptr;
   }
-  if (is_struct || field.is_kept) return value;
+  if (is_plain_struct(field) || field.is_kept) return value;
   const bool zero = (value->is_bool() && !value->as_bool()) ||
                     (value->is_number() && value->as_double() == 0) ||
                     (!value->is_bool() && !value->is_number() && value->empty());
   return zero ? nullptr : value;
 }
 
+void compare_field(const FieldInfo& field, const Json* before, const Json* after, Level& level) {
+  const Json* left = as_written(before, field);
+  const Json* right = as_written(after, field);
+  const bool nothing_left = left == nullptr || left == &null_json();
+  const bool nothing_right = right == nullptr || right == &null_json();
+  if (nothing_left && nothing_right) return;
+  level.add(field.name, compare(Shape::of_field(field), left, right));
+}
+
 Comparison compare_objects(const Shape& shape, const Json* before, const Json* after) {
   Level level;
-  for (const auto& field : shape.type->fields) {
-    const Json* left = as_written(before, field);
-    const Json* right = as_written(after, field);
-    const bool nothing_left = left == nullptr || left == &null_json();
-    const bool nothing_right = right == nullptr || right == &null_json();
-    if (nothing_left && nothing_right) continue;
-    level.add(field.name, compare(Shape::of_field(field), left, right));
+  if (is_empty(before) && after != nullptr) {
+    // Types have many fields, objects few of them; but plain structs are there unwritten.
+    for (const auto& member : after->members())
+      if (const FieldInfo* field = find_field(*shape.type, member.key))
+        compare_field(*field, before, after, level);
+    for (const auto& field : shape.type->fields)
+      if (is_plain_struct(field) && !after->contains(field.name))
+        compare_field(field, before, after, level);
+    return level.take();
   }
+  for (const auto& field : shape.type->fields) compare_field(field, before, after, level);
   return level.take();
 }
 
@@ -246,6 +267,8 @@ Comparison compare_lists(const Shape& shape, const Json* before, const Json* aft
 }
 
 Difference compare(const Shape& shape, const Json* before, const Json* after) {
+  // Most of an object stays as it is.
+  if (before != nullptr && after != nullptr && *before == *after) return {};
   if (!both_fit(shape, before, after) || (is_empty(before) && is_empty(after)))
     return compare_leaf(before, after);
   Difference difference;

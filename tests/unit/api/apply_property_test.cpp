@@ -149,6 +149,22 @@ TEST_CASE("updates and applies in any order leave sound owners") {
   }
 }
 
+TEST_CASE("who creates a pod owns what is in it, and the structs that Go has there unwritten") {
+  Json pod = codec::parse_json(R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":"p",
+    "labels":{"a":"1"},"unknown":1},"spec":{"hostname":"","securityContext":{},"nodeName":null,
+    "containers":[{"name":"c","image":"i","stdin":false}]}})")
+                 .value();
+  api::ApplyOptions options;
+  options.api_version = "v1";
+  options.manager = "creator";
+  api::track_update(pod_type(), Json(), pod, options);
+  const Json fields = pod["metadata"]["managedFields"].items()[0]["fieldsV1"];
+  CHECK(fields == codec::parse_json(R"({"f:metadata":{"f:labels":{".":{},"f:a":{}}},"f:spec":{
+    "f:containers":{"k:{\"name\":\"c\"}":{".":{},"f:image":{},"f:name":{},"f:resources":{}}},
+    "f:securityContext":{}}})")
+                      .value());
+}
+
 TEST_CASE("sets of fields read back as they were written") {
   auto seeded = base::seeded_random(14);
   const auto shape = api::patch::Shape::of_type(pod_type());
