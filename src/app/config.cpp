@@ -2,6 +2,7 @@
 #include <skiff/base/strings.h>
 
 #include "app/addresses.h"
+#include "app/limits.h"
 #include "app/node_settings.h"
 
 #include <algorithm>
@@ -31,6 +32,15 @@ base::Status port(std::uint16_t& target, std::string_view value) {
   if (!number || *number < 1 || *number > 65535)
     return base::invalid_argument(base::concat(base::quote(value), " is not a port (1-65535)"));
   target = static_cast<std::uint16_t>(*number);
+  return base::Status::ok();
+}
+
+base::Status io_loops(Config& config, const Values& values) {
+  auto number = base::parse_int(values.back());
+  if (!number || *number < 1 || *number > static_cast<long long>(kIoLoopsMax))
+    return base::invalid_argument(base::concat(
+        base::quote(values.back()), " is not a number of threads from 1 to ", kIoLoopsMax));
+  config.io_loops = static_cast<std::size_t>(*number);
   return base::Status::ok();
 }
 
@@ -146,6 +156,8 @@ constexpr Setting kSettings[] = {
      false, [](Config& c, const Values& v) { return plain_text(c.bind_address, v.back()); }},
     {"https-port", "PORT", "port of the API (default 6443)", false, false,
      [](Config& c, const Values& v) { return port(c.https_port, v.back()); }},
+    {"io-loops", "NUMBER", "threads for connections to the API (default 1)", false, false,
+     io_loops},
     {"tls-san", "LIST", "further names and addresses in the API's certificate", true, false,
      [](Config& c, const Values& v) {
        c.tls_san = v;

@@ -29,8 +29,9 @@ inline constexpr long long kTokenTtlSecondsMax = 3650LL * 86400;
 inline constexpr long long kTokenUsesMax = 1'000'000;
 inline constexpr std::size_t kTokenDescriptionBytesMax = 256;
 
-// Threads: requests, blocking system calls.
+// Threads: requests, connections, blocking system calls.
 inline constexpr std::size_t kRequestThreadsMin = 2;
+inline constexpr std::size_t kIoLoopsMax = 16;
 inline constexpr std::size_t kBlockingThreadsMax = 16;
 inline constexpr std::size_t kRequestThreadStackBytes = 256u << 10;
 inline constexpr std::size_t kBlockingThreadStackBytes = 256u << 10;

@@ -70,13 +70,13 @@ base::Result<std::unique_ptr<Master>> Master::open(const Config& config,
   http::ServerOptions server;
   server.addresses = {config.bind_address.empty() ? "0.0.0.0" : config.bind_address};
   server.port = config.https_port;
-  SKIFF_ASSIGN_OR_RETURN(master->server_,
-                         http::make_server(*threads.io, *threads.workers, master->api_->handler(),
-                                           master->tls_, server));
+  SKIFF_ASSIGN_OR_RETURN(master->front_, Front::open(threads, master->api_->handler(), master->tls_,
+                                                     std::move(server)));
   return master;
 }
 
 base::Task<base::Status> Master::start() {
+  front_->start();
   auto made = co_await api_->ensure_bootstrap_objects();
   if (!made) co_return made.with_context("make the cluster's first objects");
   background_.spawn(api_->run(background_.token()));
@@ -87,7 +87,7 @@ base::Task<base::Status> Master::start() {
 }
 
 base::Task<void> Master::stop() {
-  co_await server_->stop(kStopGrace);
+  co_await front_->stop(kStopGrace);
   background_.cancel();
   co_await background_.join();
 }

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <skiff/apiserver/apiserver.h>
-#include <skiff/http/server.h>
 #include <skiff/store/store.h>
 #include <skiff/watch/hub.h>
 
+#include "app/front.h"
 #include "app/master_identity.h"
 #include "app/threads.h"
 
@@ -43,7 +43,7 @@ class Master {
   std::unique_ptr<watch::Hub> hub_;
   std::unique_ptr<apiserver::ApiServer> api_;
   std::shared_ptr<http::TlsContext> tls_;
-  std::unique_ptr<http::Server> server_;
+  std::unique_ptr<Front> front_;
   base::TaskScope background_;
 };
 

@@ -45,7 +45,7 @@ class Node {
     SKIFF_RETURN_IF_ERROR(sys::make_folders(config_.data_dir, 0700));
     SKIFF_RETURN_IF_ERROR(sys::make_folders(config_.runtime_dir, 0700));
     if (auto floor = read_time_floor(config_.data_dir)) loop::raise_time_floor(*floor);
-    SKIFF_ASSIGN_OR_RETURN(threads_, start_threads(config_.master, config_.worker));
+    SKIFF_ASSIGN_OR_RETURN(threads_, start_threads(config_));
     auto on_failure = [this](base::Status why) { fail(std::move(why)); };
     auto open_parts = config_.master ? open_master_node : open_worker_node;
     SKIFF_ASSIGN_OR_RETURN(parts_, open_parts(config_, threads_, on_failure));

@@ -8,11 +8,20 @@
 
 namespace skiff::app {
 
-base::Result<std::unique_ptr<LoopThread>> LoopThread::start(const char* name) {
+base::Result<std::unique_ptr<LoopThread>> LoopThread::make(const char* name) {
   std::unique_ptr<LoopThread> made(new LoopThread());
   SKIFF_ASSIGN_OR_RETURN(made->loop_, loop::make_loop(name));
-  made->thread_ = std::thread([loop = made->loop_.get()] { loop->run(); });
   return made;
+}
+
+base::Result<std::unique_ptr<LoopThread>> LoopThread::start(const char* name) {
+  SKIFF_ASSIGN_OR_RETURN(auto made, make(name));
+  made->run();
+  return made;
+}
+
+void LoopThread::run() {
+  thread_ = std::thread([loop = loop_.get()] { loop->run(); });
 }
 
 void LoopThread::stop() {
@@ -37,18 +46,23 @@ base::Result<std::unique_ptr<loop::WorkPool>> start_request_threads() {
 }  // namespace
 
 void Threads::stop_loops() {
+  for (auto& each : more_io) each->stop();
   if (control) control->stop();
   if (agent) agent->stop();
 }
 
-base::Result<Threads> start_threads(bool is_master, bool is_worker) {
+base::Result<Threads> start_threads(const Config& config) {
   Threads threads;
   SKIFF_ASSIGN_OR_RETURN(threads.io, loop::make_loop("io"));
-  if (is_master) {
+  if (config.master) {
+    for (std::size_t i = 1; i < config.io_loops; ++i) {
+      SKIFF_ASSIGN_OR_RETURN(auto made, LoopThread::make("io"));
+      threads.more_io.push_back(std::move(made));
+    }
     SKIFF_ASSIGN_OR_RETURN(threads.control, LoopThread::start("control"));
     SKIFF_ASSIGN_OR_RETURN(threads.workers, start_request_threads());
   }
-  if (is_worker) {
+  if (config.worker) {
     SKIFF_ASSIGN_OR_RETURN(threads.agent, LoopThread::start("agent"));
   }
   loop::WorkPoolOptions blocking;

@@ -9,7 +9,7 @@ import re
 import shutil
 
 from images import make_image
-from machine import Machine, must, run, wait_for  # noqa: F401  (modules take them from here)
+from machine import SLOWNESS, Machine, must, run, wait_for  # noqa: F401  (modules take them from here)
 
 NODE_IP = "192.0.2.10"
 PORT = 6443
@@ -72,6 +72,7 @@ class Host(Machine):
         binary = self.kubectls[version] if version else list(self.kubectls.values())[-1]
         home = self.folder / f"home-{version or 'newest'}"
         home.mkdir(exist_ok=True)
+        arguments = [re.sub(r"^(--timeout=)(\d+)s$", lambda found: f"{found[1]}{int(int(found[2]) * SLOWNESS)}s", str(each)) for each in arguments]
         return run(self.command([binary, "--kubeconfig", self.kubeconfig, *arguments]), input=stdin,
                    timeout=timeout, env={**os.environ, "HOME": str(home), **(env or {})})
 

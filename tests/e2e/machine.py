@@ -9,10 +9,14 @@ import time
 
 # SKIFF_* are settings of skiff; those that the tests take must not reach it.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("SKIFF_")}
+# How many times longer everything may take: builds with sanitizers are slow.
+SLOWNESS = float(os.environ.get("SKIFF_E2E_SLOWNESS", "1"))
+# Further flags of every `skiff run`.
+RUN_FLAGS = os.environ.get("SKIFF_E2E_RUN_FLAGS", "").split()
 
 
-def run(arguments, **options):
-    return subprocess.run(arguments, capture_output=True, text=True, **options)
+def run(arguments, timeout=None, **options):
+    return subprocess.run(arguments, capture_output=True, text=True, timeout=timeout and timeout * SLOWNESS, **options)
 
 
 def must(arguments, **options):
@@ -24,6 +28,7 @@ def must(arguments, **options):
 
 def wait_for(condition, seconds, what, interval=0.05):
     """Polls until `condition()` is true; the tests' only way to wait for another process."""
+    seconds *= SLOWNESS
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         value = condition()
@@ -98,7 +103,7 @@ class Machine(Namespace):
         return ["--data-dir", self.data, "--runtime-dir", self.runtime]
 
     def flags(self):
-        return [*self.folder_flags(), "--node-ip", self.node_ip, "--cgroup-parent", self.cgroup, *self.extra_flags]
+        return [*self.folder_flags(), "--node-ip", self.node_ip, "--cgroup-parent", self.cgroup, *self.extra_flags, *RUN_FLAGS]
 
     def start(self):
         with open(self.log, "ab") as log:
@@ -109,7 +114,7 @@ class Machine(Namespace):
         if self.process is None:
             return
         self.process.send_signal(signal_number)
-        self.process.wait(timeout=20)
+        self.process.wait(timeout=20 * SLOWNESS)
         self.process = None
 
     def kill(self):

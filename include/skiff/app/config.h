@@ -37,6 +37,7 @@ struct Config {
   std::string node_ip;    // address, interface or CIDR; empty: what the kernel would use
   std::string bind_address;
   std::uint16_t https_port = 6443;
+  std::size_t io_loops = 1;  // threads for the connections of a master's clients
   std::vector<std::string> tls_san;
   std::string cluster_cidr = "10.42.0.0/16";
   std::string service_cidr = "10.43.0.0/16";

@@ -9,10 +9,6 @@ namespace skiff::controllers {
 
 namespace {
 
-// Reasons of Progressing after which no deadline counts.
-constexpr std::string_view kWasComplete = "NewReplicaSetAvailable";
-constexpr std::string_view kTimedOut = "ProgressDeadlineExceeded";
-
 std::int64_t status_int(const Json& object, std::string_view field) {
   return object.at({"status", field}).as_int();
 }
@@ -45,8 +41,8 @@ bool is_timed_out(const Json& deployment, const Json& status, base::WallTime now
   const Json& condition = condition_of(status["conditions"], "Progressing");
   if (condition.is_null()) return false;
   std::string_view reason = condition["reason"].as_string();
-  if (reason == kWasComplete) return false;
-  if (reason == kTimedOut) return true;
+  if (reason == "NewReplicaSetAvailable") return false;
+  if (reason == "ProgressDeadlineExceeded") return true;
   auto from = time_at(condition, {"lastUpdateTime"});
   auto deadline = deployment.at({"spec", "progressDeadlineSeconds"}).as_int();
   return from && *from + std::chrono::seconds(deadline) < now;
@@ -70,11 +66,11 @@ void set_progress(const DeploymentView& view, Json& status, base::WallTime now) 
   const Json& deployment = view.deployment;
   const Json& seen = status;  // reading through `status` would add what is absent
   const Json current = condition_of(seen["conditions"], "Progressing");
-  bool was_complete =
-      seen["replicas"] == seen["updatedReplicas"] && current["reason"].as_string() == kWasComplete;
+  bool was_complete = seen["replicas"] == seen["updatedReplicas"] &&
+                      current["reason"].as_string() == "NewReplicaSetAvailable";
   if (was_complete) return;
   if (is_complete(deployment, status)) {
-    set_deployment_condition(status, "Progressing", "True", kWasComplete,
+    set_deployment_condition(status, "Progressing", "True", "NewReplicaSetAvailable",
                              base::concat(subject(view), " has successfully progressed."), now);
   } else if (is_progressing(deployment, status)) {
     // Replaced as a whole: lastUpdateTime is what the deadline counts from.
@@ -86,7 +82,7 @@ void set_progress(const DeploymentView& view, Json& status, base::WallTime now) 
         if (condition["type"].as_string() == "Progressing")
           condition.set("lastTransitionTime", current["lastTransitionTime"]);
   } else if (is_timed_out(deployment, status, now)) {
-    set_deployment_condition(status, "Progressing", "False", kTimedOut,
+    set_deployment_condition(status, "Progressing", "False", "ProgressDeadlineExceeded",
                              base::concat(subject(view), " has timed out progressing."), now);
   }
 }
@@ -170,8 +166,8 @@ std::optional<base::Duration> until_deadline(const Json& deployment, const Json&
                                              base::WallTime now) {
   const Json& condition = condition_of(status["conditions"], "Progressing");
   if (!has_progress_deadline(deployment) || condition.is_null()) return std::nullopt;
-  const auto reason = condition["reason"].as_string();
-  if (is_complete(deployment, status) || reason == kWasComplete || reason == kTimedOut)
+  if (is_complete(deployment, status) ||
+      condition["reason"].as_string() == "ProgressDeadlineExceeded")
     return std::nullopt;
   auto from = time_at(condition, {"lastUpdateTime"});
   if (!from) return std::nullopt;

@@ -25,11 +25,14 @@ TEST_CASE("later layers win, and defaults fill the rest") {
   REQUIRE(config);
   CHECK(config->https_port == 7001);
   CHECK(config->node_name == "a");
+  CHECK(config->io_loops == 1);
   CHECK(config->cluster_cidr == "10.42.0.0/16");
 }
 
 TEST_CASE("a bad value is refused with its name") {
   CHECK(refusal({{"https-port", {"x"}}}) == "https-port: \"x\" is not a port (1-65535)");
+  CHECK(refusal({{"io-loops", {"0"}}}) ==
+        "io-loops: \"0\" is not a number of threads from 1 to 16");
   CHECK(refusal({{"data-dir", {"rel"}}}) == "data-dir: \"rel\" is not an absolute path");
   CHECK(refusal({{"cluster-dns", {"10.44.0.1"}}}) ==
         "cluster-dns 10.44.0.1 is not in service-cidr 10.43.0.0/16");
