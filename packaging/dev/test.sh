@@ -5,10 +5,11 @@ source packaging/dev/build.sh
 # Suites of Meson; `e2e`, which needs root; `vm`, which runs e2e in a virtual machine and only when
 # it is asked for.
 dev_test() {
-  local suite="" filter="" all=0 argument
+  local suite="" filter="" all=0 kind=dev argument
   for argument in "$@"; do
     case "$argument" in
       --all) all=1 ;;
+      --asan | --tsan) kind=${argument#--} ;;
       -*) die "test: unknown option '$argument'" ;;
       *) if [ -z "$suite" ]; then suite=$argument; else filter=$argument; fi ;;
     esac
@@ -22,34 +23,40 @@ dev_test() {
   need_packages "${PACKAGES_BUILD[@]}" "${PACKAGES_RUN[@]}" "${PACKAGES_TEST[@]}"
   need_debian_kubectl
   use_ccache
-  build_dev
+  if [ "$kind" = dev ]; then
+    build_dev
+  else
+    source packaging/dev/sanitize.sh
+    sanitize_tests "$kind"
+  fi
   [ "$all" = 0 ] || export SKIFF_POWER_CUTS=10000
-  local results=build/dev/test-results
+  local results=build/$kind/test-results
   rm -rf "$results"
   mkdir -p "$results"
   local failed=0
   if [ "$suite" != e2e ]; then
-    run_meson_suites "$suite" "$filter" "$results/meson.json" || failed=1
+    run_meson_suites "$kind" "$suite" "$filter" "$results/meson.json" || failed=1
   fi
   if [ -z "$suite" ] || [ "$suite" = e2e ]; then
-    run_e2e "$filter" "$all" "$results/e2e.txt" || failed=1
+    run_e2e "$kind" "$filter" "$all" "$results/e2e.txt" || failed=1
   fi
+  [ "$kind" = dev ] || show_findings "$kind" || failed=1
   python3 packaging/dev/count_results.py "$results" || failed=1
   return "$failed"
 }
 
 run_meson_suites() {
-  local suite=$1 filter=$2 log=$3 options=() status=0
+  local kind=$1 suite=$2 filter=$3 log=$4 options=() status=0
   [ -z "$suite" ] || options+=(--suite "$suite")
   step "running ${suite:-all} tests"
   # shellcheck disable=SC2086
-  meson test -C build/dev --no-rebuild --print-errorlogs "${options[@]}" $filter || status=$?
-  cp build/dev/meson-logs/testlog.json "$log"
+  meson test -C "build/$kind" -t "${TEST_SLOWNESS:-1}" --no-rebuild --print-errorlogs "${options[@]}" $filter || status=$?
+  cp "build/$kind/meson-logs/testlog.json" "$log"
   return "$status"
 }
 
 run_e2e() {
-  local filter=$1 all=$2 out=$3
+  local kind=$1 filter=$2 all=$3 out=$4
   if [ "$(id -u)" -ne 0 ]; then
     step "not root: the e2e suite is left out"
     echo "e2e: 0 passed, 0 failed, 1 skipped" >"$out"
@@ -59,5 +66,5 @@ run_e2e() {
   local options=()
   [ -z "$filter" ] || options+=(--filter "$filter")
   [ "$all" = 0 ] || options+=(--all)
-  python3 tests/e2e/run.py --skiff build/dev/src/skiff --summary "$out" "${options[@]}"
+  python3 tests/e2e/run.py --skiff "build/$kind/src/skiff" --summary "$out" "${options[@]}"
 }
