@@ -39,8 +39,15 @@ struct JoinedNode {
 base::Task<base::Result<JoinedNode>> ensure_joined(const Config& config, loop::Loop& loop,
                                                    base::Random& random, base::CancelToken cancel);
 
+// Asks each master once for new certificates, by the key of a node that has joined: for one whose
+// certificates have ended, so that it can say nothing with them.
+base::Task<base::Result<JoinedNode>> join_again(const Config& config, loop::Loop& loop,
+                                                base::Random& random, const JoinedNode& node,
+                                                base::CancelToken cancel);
+
 // Renews the certificates when two thirds of their life are over, and the trust when the cluster's
-// CA rolls: writes the files and replaces what `tls` has. Until cancelled; on the io loop.
+// CA rolls; joins again when they have ended. Writes the files and replaces what `tls` has. Until
+// cancelled; on the io loop.
 base::Task<void> keep_credentials(const Config& config, loop::Loop& loop, JoinedNode node,
                                   std::shared_ptr<http::TlsContext> tls, base::CancelToken cancel);
 

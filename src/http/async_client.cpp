@@ -133,10 +133,10 @@ base::Task<base::Result<std::shared_ptr<ClientConnection>>> connect_new(
     std::shared_ptr<ClientPool> pool, std::string host, std::uint16_t port, std::string server_name,
     std::shared_ptr<TlsContext> tls, SocketUse use, base::CancelToken cancel) {
   auto connecting = connect_to(pool, host, port, use, cancel);
-  auto fd = co_await connecting;
-  if (!fd) co_return fd.status();
+  auto socket = co_await connecting;
+  if (!socket) co_return socket.status();
   auto connection = std::make_shared<ClientConnection>(pool->loop(), std::move(tls));
-  auto started = connection->start(std::move(*fd), server_name.empty() ? host : server_name);
+  auto started = connection->start(std::move(*socket), server_name.empty() ? host : server_name);
   if (!started.is_ok()) co_return started;
   co_return connection;
 }

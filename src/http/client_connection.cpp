@@ -13,12 +13,13 @@ ClientConnection::~ClientConnection() {
   if (idle_timer_ != 0) loop_.cancel_timer(idle_timer_);
 }
 
-base::Status ClientConnection::start(base::UniqueFd fd, const std::string& server_name) {
+base::Status ClientConnection::start(std::unique_ptr<loop::Socket> socket,
+                                     const std::string& server_name) {
   std::unique_ptr<TlsSession> session;
   if (tls_ != nullptr) {
     SKIFF_ASSIGN_OR_RETURN(session, TlsSession::make_client(*tls_, server_name));
   }
-  pipe_ = std::make_unique<SocketPipe>(loop_, std::move(fd), std::move(session), *this);
+  pipe_ = std::make_unique<SocketPipe>(loop_, std::move(socket), std::move(session), *this);
   return pipe_->start(true);
 }
 

@@ -25,7 +25,7 @@ class ClientConnection final : public PipeOwner,
       : loop_(loop), tls_(std::move(tls)) {}
   ~ClientConnection() override;
 
-  base::Status start(base::UniqueFd fd, const std::string& server_name);
+  base::Status start(std::unique_ptr<loop::Socket> socket, const std::string& server_name);
   // Returns when the handshake is over.
   base::Task<base::Status> wait_established();
   void begin(std::string head, const std::string& body, std::string method);
@@ -99,8 +99,10 @@ class ClientPool : public std::enable_shared_from_this<ClientPool> {
 enum class SocketUse : unsigned char { lasting, brief };
 
 // A connected socket to any of the host's addresses.
-base::Task<base::Result<base::UniqueFd>> connect_to(std::shared_ptr<ClientPool> pool,
-                                                    std::string host, std::uint16_t port,
-                                                    SocketUse use, base::CancelToken cancel);
+base::Task<base::Result<std::unique_ptr<loop::Socket>>> connect_to(std::shared_ptr<ClientPool> pool,
+                                                                   std::string host,
+                                                                   std::uint16_t port,
+                                                                   SocketUse use,
+                                                                   base::CancelToken cancel);
 
 }  // namespace skiff::http

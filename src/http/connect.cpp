@@ -110,9 +110,15 @@ base::Task<base::Result<base::UniqueFd>> connect_soon(loop::Loop& loop, Address 
 
 }  // namespace
 
-base::Task<base::Result<base::UniqueFd>> connect_to(std::shared_ptr<ClientPool> pool,
-                                                    std::string host, std::uint16_t port,
-                                                    SocketUse use, base::CancelToken cancel) {
+base::Task<base::Result<std::unique_ptr<loop::Socket>>> connect_to(std::shared_ptr<ClientPool> pool,
+                                                                   std::string host,
+                                                                   std::uint16_t port,
+                                                                   SocketUse use,
+                                                                   base::CancelToken cancel) {
+  if (auto* network = loop::network_of(pool->loop())) {
+    auto connecting = network->connect(std::move(host), port, std::move(cancel));
+    co_return co_await connecting;
+  }
   std::vector<Address> addresses = literal_address(host, port);
   if (addresses.empty()) {
     auto resolver = pool->resolver();
@@ -129,7 +135,7 @@ base::Task<base::Result<base::UniqueFd>> connect_to(std::shared_ptr<ClientPool> 
     auto connecting = is_last ? connect_one(pool->loop(), addresses[i], use, cancel)
                               : connect_soon(pool->loop(), addresses[i], use, cancel);
     auto fd = co_await connecting;
-    if (fd) co_return std::move(fd);
+    if (fd) co_return loop::make_fd_socket(pool->loop(), std::move(*fd));
     failure = fd.status();
   }
   co_return failure;

@@ -76,7 +76,7 @@ std::string format_address(const sockaddr_storage& address, bool with_port) {
 
 base::Result<std::unique_ptr<Listener>> Listener::open(loop::Loop& loop, const std::string& address,
                                                        std::uint16_t port, bool share_port,
-                                                       Accept accept) {
+                                                       loop::AcceptCallback accept) {
   sockaddr_storage where;
   socklen_t size = 0;
   if (!parse_address(address, port, where, size))
@@ -125,7 +125,8 @@ void Listener::on_ready() {
     set_option(fd.get(), IPPROTO_TCP, TCP_KEEPIDLE, kKeepAliveIdleSeconds);
     set_option(fd.get(), IPPROTO_TCP, TCP_KEEPINTVL, kKeepAliveIntervalSeconds);
     set_option(fd.get(), IPPROTO_TCP, TCP_KEEPCNT, kKeepAliveProbes);
-    accept_(std::move(fd), format_address(peer, false), format_address(peer, true));
+    accept_(loop::make_fd_socket(loop_, std::move(fd)), format_address(peer, false),
+            format_address(peer, true));
   }
 }
 

@@ -1,9 +1,9 @@
-// A listening socket on the loop.
+// A listening socket of the kernel on the loop.
 #pragma once
 
 #include <skiff/base/result.h>
 #include <skiff/base/unique_fd.h>
-#include <skiff/loop/loop.h>
+#include <skiff/loop/network.h>
 
 #include <cstdint>
 #include <memory>
@@ -14,25 +14,23 @@ struct sockaddr_storage;
 namespace skiff::http {
 
 // Loop-only.
-class Listener {
+class Listener final : public loop::NetworkListener {
  public:
-  // Gets an accepted socket, the client's address, and that address with its port.
-  using Accept =
-      base::UniqueFunction<void(base::UniqueFd fd, std::string client, std::string address)>;
   // `share_port`: several loops of one process accept on the same port.
   static base::Result<std::unique_ptr<Listener>> open(loop::Loop& loop, const std::string& address,
                                                       std::uint16_t port, bool share_port,
-                                                      Accept accept);
-  ~Listener();
-  std::uint16_t port() const { return port_; }
+                                                      loop::AcceptCallback accept);
+  ~Listener() override;
+  std::uint16_t port() const override { return port_; }
 
  private:
-  Listener(loop::Loop& loop, Accept accept) : loop_(loop), accept_(std::move(accept)) {}
+  Listener(loop::Loop& loop, loop::AcceptCallback accept)
+      : loop_(loop), accept_(std::move(accept)) {}
   void on_ready();
   void pause();
 
   loop::Loop& loop_;
-  Accept accept_;
+  loop::AcceptCallback accept_;
   base::UniqueFd fd_;
   std::unique_ptr<loop::FdWatch> watch_;
   base::TimerId retry_timer_ = 0;

@@ -23,11 +23,7 @@ class LoopServer final : public Server {
     const auto& options = core_->options();
     port_ = options.port;
     for (const auto& address : options.addresses) {
-      auto accept = [core = core_](base::UniqueFd fd, std::string client, std::string peer) {
-        core->add(std::move(fd), std::move(client), std::move(peer));
-      };
-      SKIFF_ASSIGN_OR_RETURN(
-          auto listener, Listener::open(core_->loop(), address, port_, options.share_port, accept));
+      SKIFF_ASSIGN_OR_RETURN(auto listener, listen(address));
       port_ = listener->port();
       listeners_.push_back(std::move(listener));
     }
@@ -43,8 +39,22 @@ class LoopServer final : public Server {
   ServerCounters counters() const override { return core_->counters(); }
 
  private:
+  base::Result<std::unique_ptr<loop::NetworkListener>> listen(const std::string& address) {
+    loop::AcceptCallback accept = [core = core_](std::unique_ptr<loop::Socket> socket,
+                                                 std::string client, std::string peer) {
+      core->add(std::move(socket), std::move(client), std::move(peer));
+    };
+    auto& loop = core_->loop();
+    if (auto* network = loop::network_of(loop))
+      return network->listen(address, port_, std::move(accept));
+    const bool share_port = core_->options().share_port;
+    SKIFF_ASSIGN_OR_RETURN(auto listener,
+                           Listener::open(loop, address, port_, share_port, std::move(accept)));
+    return std::unique_ptr<loop::NetworkListener>(std::move(listener));
+  }
+
   std::shared_ptr<ServerCore> core_;
-  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::vector<std::unique_ptr<loop::NetworkListener>> listeners_;
   std::uint16_t port_ = 0;
 };
 

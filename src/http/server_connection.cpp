@@ -19,8 +19,9 @@ ServerConnection::~ServerConnection() {
   if (timer_ != 0) core_->loop().cancel_timer(timer_);
 }
 
-base::Status ServerConnection::start(base::UniqueFd fd, std::unique_ptr<TlsSession> tls) {
-  pipe_ = std::make_unique<SocketPipe>(core_->loop(), std::move(fd), std::move(tls), *this);
+base::Status ServerConnection::start(std::unique_ptr<loop::Socket> socket,
+                                     std::unique_ptr<TlsSession> tls) {
+  pipe_ = std::make_unique<SocketPipe>(core_->loop(), std::move(socket), std::move(tls), *this);
   state_since_ = now();
   SKIFF_RETURN_IF_ERROR(pipe_->start(false));
   arm_timer();

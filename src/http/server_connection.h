@@ -28,11 +28,16 @@ class ServerConnection final : public PipeOwner,
                                public Answerable,
                                public std::enable_shared_from_this<ServerConnection> {
  public:
-  ServerConnection(std::shared_ptr<ServerCore> core, std::string client, Peer peer)
-      : core_(std::move(core)), client_(std::move(client)), peer_(std::move(peer)) {}
+  ServerConnection(std::shared_ptr<ServerCore> core, std::uint64_t number, std::string client,
+                   Peer peer)
+      : core_(std::move(core)),
+        number_(number),
+        client_(std::move(client)),
+        peer_(std::move(peer)) {}
   ~ServerConnection() override;
 
-  base::Status start(base::UniqueFd fd, std::unique_ptr<TlsSession> tls);
+  std::uint64_t number() const { return number_; }
+  base::Status start(std::unique_ptr<loop::Socket> socket, std::unique_ptr<TlsSession> tls);
   void flush();
   void on_response(Response response) override;
   // The server stops: end what has no answer under way.
@@ -109,6 +114,7 @@ class ServerConnection final : public PipeOwner,
   void on_timer();
 
   std::shared_ptr<ServerCore> core_;
+  const std::uint64_t number_;
   const std::string client_;
   Peer peer_;
   std::unique_ptr<SocketPipe> pipe_;

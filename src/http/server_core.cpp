@@ -22,7 +22,8 @@ void ServerCore::start() {
   turn_hook_ = loop_.at_end_of_turn([this] { end_turn(); });
 }
 
-void ServerCore::add(base::UniqueFd fd, std::string client, std::string address) {
+void ServerCore::add(std::unique_ptr<loop::Socket> socket, std::string client,
+                     std::string address) {
   ++accepted_;
   if (connections_.size() >= options_.connections_max ||
       clients_[client] >= options_.connections_per_client_max) {
@@ -42,16 +43,17 @@ void ServerCore::add(base::UniqueFd fd, std::string client, std::string address)
   ++clients_[client];
   Peer peer;
   peer.address = std::move(address);
-  auto connection = std::make_shared<ServerConnection>(shared_from_this(), client, std::move(peer));
-  connections_.emplace(connection.get(), connection);
-  auto status = connection->start(std::move(fd), std::move(tls));
+  auto connection =
+      std::make_shared<ServerConnection>(shared_from_this(), accepted_, client, std::move(peer));
+  connections_.emplace(connection->number(), connection);
+  auto status = connection->start(std::move(socket), std::move(tls));
   if (!status.is_ok()) connection->close_now(std::move(status));
 }
 
 void ServerCore::remove(ServerConnection& connection, const std::string& client) {
   auto it = clients_.find(client);
   if (it != clients_.end() && --it->second == 0) clients_.erase(it);
-  connections_.erase(&connection);
+  connections_.erase(connection.number());
   note_change();
 }
 
@@ -175,7 +177,7 @@ base::Task<void> ServerCore::wait_until_quiet(std::shared_ptr<ServerCore> core,
 void ServerCore::close_all() {
   stopping_ = true;
   auto connections = connections_;
-  for (auto& [raw, connection] : connections)
+  for (auto& [number, connection] : connections)
     connection->close_now(base::cancelled("the server stops"));
 }
 
@@ -183,7 +185,7 @@ base::Task<void> ServerCore::stop(base::Duration grace) {
   auto self = shared_from_this();
   stopping_ = true;
   auto connections = connections_;
-  for (auto& [raw, connection] : connections) connection->on_stop();
+  for (auto& [number, connection] : connections) connection->on_stop();
   connections.clear();
   auto graceful = wait_until_quiet(self, grace, false);
   co_await graceful;

@@ -1,12 +1,13 @@
 // What a server, its connections and the requests on workers share.
 #pragma once
 
-#include <skiff/base/unique_fd.h>
 #include <skiff/http/server.h>
+#include <skiff/loop/network.h>
 
 #include "http/detached.h"
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -38,7 +39,7 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
 
   void start();
   // Takes an accepted socket; `client` is its address without the port.
-  void add(base::UniqueFd fd, std::string client, std::string address);
+  void add(std::unique_ptr<loop::Socket> socket, std::string client, std::string address);
   void remove(ServerConnection& connection, const std::string& client);
   // Hands a request to a worker at the end of this turn.
   void dispatch(std::shared_ptr<Answerable> asker, Request request);
@@ -79,7 +80,8 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
   std::shared_ptr<TlsContext> tls_;
   const ServerOptions options_;
   std::unique_ptr<loop::TurnHook> turn_hook_;
-  std::unordered_map<ServerConnection*, std::shared_ptr<ServerConnection>> connections_;
+  // By number: the oldest first, in a run that is repeated, too.
+  std::map<std::uint64_t, std::shared_ptr<ServerConnection>> connections_;
   std::unordered_map<std::string, std::size_t> clients_;
   std::vector<Pending> batch_;
   std::vector<std::shared_ptr<ServerConnection>> dirty_;

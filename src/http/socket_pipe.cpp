@@ -4,9 +4,7 @@
 
 #include "http/limits.h"
 
-#include <sys/socket.h>
 #include <sys/uio.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -29,6 +27,8 @@ Scratch& scratch() {
 // Assigning an empty string would keep the storage.
 void release(std::string& text) { std::string().swap(text); }
 
+iovec piece_of(std::string_view bytes) { return {const_cast<char*>(bytes.data()), bytes.size()}; }
+
 base::Status io_error(int error, std::string_view what) {
   auto status = base::errno_status(error, what);
   return {base::Code::unavailable, std::string(status.message())};
@@ -36,17 +36,16 @@ base::Status io_error(int error, std::string_view what) {
 
 }  // namespace
 
-SocketPipe::SocketPipe(loop::Loop& loop, base::UniqueFd fd, std::unique_ptr<TlsSession> tls,
-                       PipeOwner& owner)
-    : loop_(loop), fd_(std::move(fd)), tls_(std::move(tls)), owner_(owner) {}
+SocketPipe::SocketPipe(loop::Loop& loop, std::unique_ptr<loop::Socket> socket,
+                       std::unique_ptr<TlsSession> tls, PipeOwner& owner)
+    : loop_(loop), socket_(std::move(socket)), tls_(std::move(tls)), owner_(owner) {}
 
 SocketPipe::~SocketPipe() = default;
 
 base::Status SocketPipe::start(bool is_client) {
-  auto watch = loop_.watch_fd(fd_.get(), loop::Ready::readable,
-                              [this](loop::Ready ready) { on_ready(ready); });
-  if (!watch) return watch.status();
-  watch_ = std::move(*watch);
+  SKIFF_RETURN_IF_ERROR(
+      socket_->watch(loop::Ready::readable, [this](loop::Ready ready) { on_ready(ready); }));
+  is_watched_ = true;
   if (tls_ == nullptr) {
     owner_.on_established();
     return base::Status::ok();
@@ -77,10 +76,10 @@ void SocketPipe::set_reading(bool reading) {
 }
 
 void SocketPipe::update_interest() {
-  if (!watch_) return;
+  if (!is_open() || !is_watched_) return;
   bool readable = !input_ended_ && ((reading_ && input().size() < kInputBufferedBytesMax) ||
                                     finishing_ || !is_established());
-  watch_->set_interest(static_cast<loop::Ready>((readable ? 1 : 0) | (wants_write_ ? 2 : 0)));
+  socket_->set_interest(static_cast<loop::Ready>((readable ? 1 : 0) | (wants_write_ ? 2 : 0)));
 }
 
 void SocketPipe::on_ready(loop::Ready ready) {
@@ -95,7 +94,7 @@ void SocketPipe::on_readable() {
     if (!wants_write_) close(base::unavailable("connection closed by the peer"));
     return;
   }
-  ssize_t size = ::recv(fd_.get(), scratch().received, kReceiveBytes, 0);
+  ssize_t size = socket_->read(scratch().received, kReceiveBytes);
   if (size > 0) {
     take(std::string_view(scratch().received, static_cast<std::size_t>(size)));
   } else if (size == 0) {
@@ -130,7 +129,7 @@ void SocketPipe::take_cipher(std::string_view bytes) {
     if (tls_->saw_plain_http()) {
       static constexpr std::string_view kAnswer =
           "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
-      (void)::send(fd_.get(), kAnswer.data(), kAnswer.size(), MSG_NOSIGNAL);
+      send_now(kAnswer);
     }
     close(std::move(status));
   } else if (tls_->is_at_end()) {
@@ -178,9 +177,15 @@ void SocketPipe::pop_sent(std::size_t bytes) {
   }
 }
 
+void SocketPipe::send_now(std::string_view bytes) {
+  const iovec piece = piece_of(bytes);
+  (void)socket_->write(&piece, 1);
+}
+
 bool SocketPipe::write_out(std::string_view& bytes) {
   while (!bytes.empty()) {
-    ssize_t size = ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    const iovec piece = piece_of(bytes);
+    ssize_t size = socket_->write(&piece, 1);
     if (size < 0 && errno == EINTR) continue;
     if (size < 0) {
       if (errno != EAGAIN) close(io_error(errno, "write"));
@@ -257,13 +262,10 @@ bool SocketPipe::flush_plain(std::size_t& budget) {
       if (count == kWritePiecesMax || bytes >= budget) break;
       std::string_view view = entry.view().substr(count == 0 ? queue_offset_ : 0);
       view = view.substr(0, budget - bytes);
-      pieces[count++] = {const_cast<char*>(view.data()), view.size()};
+      pieces[count++] = piece_of(view);
       bytes += view.size();
     }
-    msghdr message{};
-    message.msg_iov = pieces;
-    message.msg_iovlen = count;
-    ssize_t size = ::sendmsg(fd_.get(), &message, MSG_NOSIGNAL);
+    ssize_t size = socket_->write(pieces, count);
     if (size < 0 && errno == EINTR) continue;
     if (size < 0) {
       if (errno != EAGAIN) close(io_error(errno, "write"));
@@ -309,16 +311,15 @@ void SocketPipe::queue_closed() {
   if (tls_ != nullptr) {
     std::string alert;
     tls_->close(alert);
-    if (!alert.empty()) (void)::send(fd_.get(), alert.data(), alert.size(), MSG_NOSIGNAL);
+    if (!alert.empty()) send_now(alert);
   }
-  ::shutdown(fd_.get(), SHUT_WR);
+  socket_->shut_down();
   if (input_ended_) close(base::Status::ok());
 }
 
 void SocketPipe::close(base::Status why) {
   if (!is_open()) return;
-  watch_.reset();
-  fd_.reset();
+  socket_.reset();
   queue_.clear();
   queued_bytes_ = 0;
   queue_offset_ = 0;

@@ -2,9 +2,8 @@
 #pragma once
 
 #include <skiff/base/shared_bytes.h>
-#include <skiff/base/unique_fd.h>
 #include <skiff/http/message.h>
-#include <skiff/loop/loop.h>
+#include <skiff/loop/network.h>
 
 #include "http/tls_session.h"
 
@@ -36,8 +35,8 @@ class PipeOwner {
 // Loop-only.
 class SocketPipe {
  public:
-  SocketPipe(loop::Loop& loop, base::UniqueFd fd, std::unique_ptr<TlsSession> tls,
-             PipeOwner& owner);
+  SocketPipe(loop::Loop& loop, std::unique_ptr<loop::Socket> socket,
+             std::unique_ptr<TlsSession> tls, PipeOwner& owner);
   ~SocketPipe();
   SocketPipe(const SocketPipe&) = delete;
   SocketPipe& operator=(const SocketPipe&) = delete;
@@ -65,7 +64,7 @@ class SocketPipe {
   void finish();
   // At once. on_closed is called before it returns, the first time.
   void close(base::Status why);
-  bool is_open() const { return fd_.is_valid(); }
+  bool is_open() const { return socket_ != nullptr; }
   bool is_established() const { return tls_ == nullptr || tls_->is_established(); }
   const TlsSession* tls() const { return tls_.get(); }
 
@@ -76,6 +75,8 @@ class SocketPipe {
   void take_cipher(std::string_view bytes);
   void end_input();
   void update_interest();
+  // Sends what is not to wait in the queue, as far as the socket takes it.
+  void send_now(std::string_view bytes);
   // False when the socket takes no more now or the pipe closed.
   bool write_out(std::string_view& bytes);
   bool flush_cipher(std::size_t& budget);
@@ -85,10 +86,10 @@ class SocketPipe {
   void queue_closed();
 
   loop::Loop& loop_;
-  base::UniqueFd fd_;
+  std::unique_ptr<loop::Socket> socket_;  // null: closed
   std::unique_ptr<TlsSession> tls_;
   PipeOwner& owner_;
-  std::unique_ptr<loop::FdWatch> watch_;
+  bool is_watched_ = false;
   std::string input_;
   std::size_t input_offset_ = 0;
   std::deque<base::SharedBytes> queue_;

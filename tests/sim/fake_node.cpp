@@ -29,14 +29,15 @@ Json node_conditions(base::WallTime now) {
 
 }  // namespace
 
-FakeNode::FakeNode(client::Client& client, base::Executor& executor, base::Timers& timers,
-                   base::Random& random, std::string name, std::string address)
+FakeNode::FakeNode(client::Client& client, base::Executor& executor, base::Random& random,
+                   NodeHost host)
     : client_(client),
       executor_(executor),
-      timers_(timers),
+      timers_(host.timers),
       random_(random),
-      name_(std::move(name)),
-      address_(std::move(address)) {}
+      name_(std::move(host.name)),
+      address_(std::move(host.address)),
+      renews_lease_(host.renews_lease) {}
 
 FakeNode::~FakeNode() = default;
 
@@ -48,11 +49,18 @@ void FakeNode::start() {
   queue_ = client::make_work_queue(timers_);
   pods_->add_handler([this](const api::StoredObject& before, const api::StoredObject& after) {
     const api::StoredObject& object = after.empty() ? before : after;
+    look_at(object);
     queue_->add(base::concat(object.namespace_name(), '/', object.name()));
   });
   scope_->spawn(heartbeat());
   scope_->spawn(pods_->run(scope_->token()));
   scope_->spawn(work());
+}
+
+void FakeNode::look_at(const api::StoredObject& pod) {
+  auto node = api::scan_string(pod.text(), {"spec", "nodeName"});
+  if (violation_.empty() && node.value_or("") != name_)
+    violation_ = base::concat(name_, " was shown the pod ", pod.name(), " of ", node.value_or(""));
 }
 
 Task<void> FakeNode::stop() {
@@ -120,7 +128,8 @@ Task<void> FakeNode::heartbeat() {
   base::CancelToken cancel = scope_->token();
   while (!cancel.is_cancelled()) {
     Status reported = co_await report_ready();
-    Status renewed = co_await renew_lease();
+    Status renewed;
+    if (renews_lease_) renewed = co_await renew_lease();
     bool well = reported.is_ok() && renewed.is_ok();
     co_await base::sleep(timers_, well ? kHeartbeat : base::Duration(1s), cancel);
   }

@@ -6,8 +6,11 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <string>
 
+#include "sim/board_checks.h"
+#include "sim/scenarios.h"
 #include "sim/workload.h"
 #include "sim_commit.h"
 
@@ -21,6 +24,24 @@ struct Arguments {
   std::uint64_t seeds = 1;
   int ticks = 60;
 };
+
+struct Scenario {
+  std::string_view name;
+  std::string (*run)(sim::SimCluster& cluster);
+};
+constexpr Scenario kScenarios[] = {
+    {"jumps of the clocks", &sim::check_clock_jumps}, {"years", &sim::check_years},
+    {"a long outage", &sim::check_long_outage},       {"tokens", &sim::check_tokens},
+    {"a second board", &sim::check_second_board},
+};
+
+// One of them per seed.
+std::string run_scenario(sim::SimCluster& cluster, std::uint64_t seed) {
+  const Scenario& scenario = kScenarios[seed % std::size(kScenarios)];
+  auto complaint = sim::wait_settled(cluster, 5min);
+  if (complaint.empty()) complaint = scenario.run(cluster);
+  return complaint.empty() ? complaint : base::concat("in ", scenario.name, ": ", complaint);
+}
 
 // Empty, or what went wrong.
 std::string run_seed(std::uint64_t seed, int ticks) {
@@ -36,10 +57,16 @@ std::string run_seed(std::uint64_t seed, int ticks) {
     if (!complaint.empty()) return base::concat("at tick ", tick, ": ", complaint);
   }
   cluster.heal();
+  complaint = sim::wait_boards(cluster, 4min);
+  if (!complaint.empty()) return "four minutes after the faults: " + complaint;
   complaint = sim::wait_settled(cluster, 20min);
   if (!complaint.empty()) return "after the faults: " + complaint;
+  complaint = sim::find_open_door(cluster);
+  if (!complaint.empty()) return "with the rights of a node: " + complaint;
   complaint = sim::check_healthy_rollout(cluster);
   if (!complaint.empty()) return "in a rollout without faults: " + complaint;
+  complaint = run_scenario(cluster, seed);
+  if (!complaint.empty()) return complaint;
   complaint = sim::find_violation(cluster);
   if (complaint.empty()) complaint = cluster.store().check();
   if (!complaint.empty()) return "at the end: " + complaint;

@@ -103,8 +103,14 @@ void SimClient::disconnect() {
 }
 
 void SimClient::connect(std::unique_ptr<client::Client> inner) {
-  inner_ = std::move(inner);
+  owned_ = std::move(inner);
+  inner_ = owned_.get();
   down_ = inner_ == nullptr;
+}
+
+void SimClient::connect(client::Client& inner) {
+  inner_ = &inner;
+  down_ = false;
 }
 
 void SimClient::set_cut(bool cut) {

@@ -30,6 +30,8 @@ class SimClient final : public client::Client {
 
   // The server's client; null while there is no server.
   void connect(std::unique_ptr<client::Client> inner);
+  // Another's, until disconnect().
+  void connect(client::Client& inner);
   // Ends every watch; `code` is what their readers get.
   void lose_watches(base::Code code);
   // New calls are refused; those inside the server still come back.
@@ -62,7 +64,8 @@ class SimClient final : public client::Client {
   base::Task<T> carry(base::Task<T> call);
 
   Wire& wire_;
-  std::unique_ptr<client::Client> inner_;
+  std::unique_ptr<client::Client> owned_;
+  client::Client* inner_ = nullptr;
   bool cut_ = false, down_ = true;
   std::set<Stream*> streams_;
 };

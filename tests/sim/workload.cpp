@@ -5,6 +5,8 @@
 #include <map>
 #include <set>
 
+#include "sim/board_checks.h"
+
 namespace skiff::sim {
 
 using base::Status;
@@ -114,7 +116,7 @@ void act_on_binding(SimCluster& cluster) {
 }
 
 void delete_some_pod(SimCluster& cluster) {
-  auto pods = cluster.list(resources::pods);
+  const auto& pods = cluster.list(resources::pods);
   if (pods.empty()) return;
   const Json& victim = pods[cluster.random().below(pods.size())];
   if (api::namespace_of(victim) != "default") return;
@@ -126,7 +128,9 @@ void delete_some_pod(SimCluster& cluster) {
 void act(SimCluster& cluster) {
   base::Random& random = cluster.random();
   std::string name = name_of_deployment(cluster);
-  switch (random.below(10)) {
+  switch (random.below(12)) {
+    case 10:
+    case 11: return cluster.open_stream(random.below(cluster.boards().size()));
     case 9: return act_on_binding(cluster);
     case 8: return act_on_namespace(cluster);
     case 0:
@@ -146,17 +150,18 @@ void act(SimCluster& cluster) {
 void disturb(SimCluster& cluster) {
   base::Random& random = cluster.random();
   Faults& faults = cluster.faults();
-  std::size_t node = random.below(cluster.nodes().size());
-  switch (random.below(14)) {
+  const std::size_t board = random.below(cluster.boards().size());
+  const std::string& host = cluster.boards()[board]->address();
+  switch (random.below(18)) {
     case 0: return cluster.lose_watches(base::Code::unavailable);
     case 1: return cluster.lose_watches(base::Code::expired);
     case 2: return cluster.restart_server();
     case 3: return cluster.restart_controllers();
     case 4: return cluster.restart_scheduler();
-    case 5: return cluster.stop_node(node);
-    case 6: return cluster.start_node(node);
-    case 7: return cluster.client_of_node(node).set_cut(true);
-    case 8: return cluster.client_of_node(node).set_cut(false);
+    case 5: return random.below(2) == 0 ? cluster.stop_board(board) : cluster.crash_board(board);
+    case 6: return cluster.start_board(board);
+    case 7: return cluster.network().set_cut(host, true);
+    case 8: return cluster.network().set_cut(host, false);
     case 9:
     case 10:
       faults.call_fails = random.below(2) == 0 ? 0 : 0.1;
@@ -167,16 +172,26 @@ void disturb(SimCluster& cluster) {
       faults.commit_fails = random.below(3) == 0 ? 0.1 : 0;
       faults.commit_delay_max = random.below(2) == 0 ? base::Duration(0) : base::Duration(200ms);
       return;
+    case 13:
+    case 14: return cluster.network().set_stalled(host, true, random.below(2) == 0);
+    case 15: return cluster.network().set_stalled(host, false, random.below(3) == 0);
+    case 16: {
+      using Ends = test::SimNetwork::Ends;
+      constexpr Ends kEnds[] = {Ends::both, Ends::host_only, Ends::peer_only};
+      return cluster.network().break_connections(host, kEnds[random.below(3)]);
+    }
     default: {
       auto seconds = static_cast<std::int64_t>(random.below(7200)) - 3600;
-      return cluster.loop().jump_wall_clock(std::chrono::seconds(seconds));
+      auto by = std::chrono::seconds(seconds);
+      if (random.below(2) == 0) return cluster.master().jump_wall_clock(by);
+      return cluster.boards()[board]->host().jump_wall_clock(by);
     }
   }
 }
 
 namespace {
 
-std::map<std::string, const Json*> by_uid(const std::vector<Json>& objects) {
+std::map<std::string, const Json*> by_uid(const ObjectRefs& objects) {
   std::map<std::string, const Json*> result;
   for (const Json& object : objects) result.emplace(api::uid_of(object), &object);
   return result;
@@ -198,8 +213,8 @@ std::string check_deployment(const Json& object) {
   return {};
 }
 
-std::string check_pods(const std::vector<Json>& pods, const std::vector<Json>& sets,
-                       const std::vector<Json>& deployments) {
+std::string check_pods(const ObjectRefs& pods, const ObjectRefs& sets,
+                       const ObjectRefs& deployments) {
   auto set_of = by_uid(sets);
   auto deployment_of = by_uid(deployments);
   std::map<std::string, std::int64_t> counts;
@@ -220,8 +235,8 @@ std::string check_pods(const std::vector<Json>& pods, const std::vector<Json>& s
   return {};
 }
 
-std::string check_endpoints(SimCluster& cluster, const std::vector<Json>& pods) {
-  auto slices = cluster.list(resources::endpoint_slices);
+std::string check_endpoints(SimCluster& cluster, const ObjectRefs& pods) {
+  const auto& slices = cluster.list(resources::endpoint_slices);
   for (const Json& object : cluster.list(resources::services)) {
     std::string app(object.at({"spec", "selector", "app"}).as_string());
     if (app.empty()) continue;
@@ -243,8 +258,8 @@ std::string check_endpoints(SimCluster& cluster, const std::vector<Json>& pods) 
 }
 
 std::string check_nodes(SimCluster& cluster) {
-  auto nodes = cluster.list(resources::nodes);
-  if (nodes.size() != cluster.nodes().size()) return "a node is not registered";
+  const auto& nodes = cluster.list(resources::nodes);
+  if (nodes.size() != cluster.boards().size()) return "a node is not registered";
   std::set<std::string> blocks;
   for (const Json& node : nodes) {
     if (!is_ready(node)) return base::concat(api::name_of(node), " is not ready");
@@ -259,14 +274,16 @@ std::string check_nodes(SimCluster& cluster) {
 }  // namespace
 
 std::string find_unsettled(SimCluster& cluster) {
-  std::string complaint = check_nodes(cluster);
+  if (cluster.streams().running() > 0) return "a stream to a board does not end";
+  std::string complaint = find_unsettled_board(cluster);
+  if (complaint.empty()) complaint = check_nodes(cluster);
   if (!complaint.empty()) return complaint;
-  auto deployments = cluster.list(resources::deployments);
+  const auto& deployments = cluster.list(resources::deployments);
   for (const Json& object : deployments) {
     complaint = check_deployment(object);
     if (!complaint.empty()) return complaint;
   }
-  auto pods = cluster.list(resources::pods);
+  const auto& pods = cluster.list(resources::pods);
   complaint = check_pods(pods, cluster.list(resources::replica_sets), deployments);
   if (!complaint.empty()) return complaint;
   complaint = check_endpoints(cluster, pods);
@@ -282,6 +299,17 @@ std::string find_unsettled(SimCluster& cluster) {
   return {};
 }
 
+std::string wait_boards(SimCluster& cluster, base::Duration most) {
+  std::string complaint;
+  for (base::Duration waited{}; waited < most; waited += 1s) {
+    complaint = find_unsettled_board(cluster);
+    if (complaint.empty()) complaint = check_nodes(cluster);
+    if (complaint.empty()) return {};
+    cluster.advance(1s);
+  }
+  return complaint;
+}
+
 std::string wait_settled(SimCluster& cluster, base::Duration most) {
   std::string complaint;
   for (base::Duration waited{}; waited < most; waited += 1s) {
@@ -294,6 +322,8 @@ std::string wait_settled(SimCluster& cluster, base::Duration most) {
 
 std::string find_violation(SimCluster& cluster) {
   if (!cluster.wire().violation.empty()) return cluster.wire().violation;
+  if (!cluster.streams().violation().empty()) return cluster.streams().violation();
+  if (auto found = find_board_violation(cluster); !found.empty()) return found;
   std::map<std::string, std::int64_t> milli_cpu;
   for (const Json& pod : cluster.list(resources::pods)) {
     std::string node(pod.at({"spec", "nodeName"}).as_string());

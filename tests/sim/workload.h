@@ -16,6 +16,8 @@ void disturb(SimCluster& cluster);
 std::string find_unsettled(SimCluster& cluster);
 // Waits (virtual time) until it is; the last complaint when it does not become so.
 std::string wait_settled(SimCluster& cluster, base::Duration most);
+// Waits until every board is connected and its node Ready; the last complaint when not.
+std::string wait_boards(SimCluster& cluster, base::Duration most);
 // What must hold at any time: no node is overfull, no watch gap, no lost write.
 std::string find_violation(SimCluster& cluster);
 // A rollout without faults: between its fence posts at every moment. REQUIRES: settled.

@@ -10,15 +10,39 @@ base::TimerId SimLoop::start_timer(base::Duration delay, base::UniqueFunction<vo
   base::TimerId id = next_timer_++;
   std::int64_t due = monotonic_.ns + (delay.count() > 0 ? delay.count() : 0);
   timers_.emplace(std::pair(due, id), std::move(callback));
+  timer_due_.emplace(id, due);
   return id;
 }
 
 void SimLoop::cancel_timer(base::TimerId id) {
-  for (auto it = timers_.begin(); it != timers_.end(); ++it) {
-    if (it->first.second != id) continue;
-    timers_.erase(it);
-    return;
-  }
+  auto found = timer_due_.find(id);
+  if (found == timer_due_.end()) return;
+  auto timer = timers_.extract(std::pair(found->second, id));
+  timer_due_.erase(found);
+}
+
+class SimLoop::Hook final : public loop::TurnHook {
+ public:
+  Hook(SimLoop& loop, std::uint64_t number) : loop_(loop), number_(number) {}
+  ~Hook() override { loop_.hooks_.erase(number_); }
+
+ private:
+  SimLoop& loop_;
+  const std::uint64_t number_;
+};
+
+std::unique_ptr<loop::TurnHook> SimLoop::at_end_of_turn(base::UniqueFunction<void()> hook) {
+  const auto number = next_hook_++;
+  hooks_.emplace(number, std::make_shared<base::UniqueFunction<void()>>(std::move(hook)));
+  return std::make_unique<Hook>(*this, number);
+}
+
+void SimLoop::end_turn() {
+  if (!jobs_.empty() || hooks_.empty()) return;
+  base::Executor::Scope scope(this);
+  auto hooks = hooks_;
+  for (const auto& [number, hook] : hooks)
+    if (hooks_.count(number) != 0) (*hook)();
 }
 
 void SimLoop::run_job(base::Job job) {
@@ -31,6 +55,7 @@ void SimLoop::run_ready() {
     base::Job job = std::move(jobs_.front());
     jobs_.pop_front();
     run_job(std::move(job));
+    end_turn();
   }
 }
 
@@ -39,16 +64,19 @@ bool SimLoop::step() {
     base::Job job = std::move(jobs_.front());
     jobs_.pop_front();
     run_job(std::move(job));
+    end_turn();
     return true;
   }
   if (timers_.empty()) return false;
   auto node = timers_.extract(timers_.begin());
+  timer_due_.erase(node.key().second);
   std::int64_t forward = node.key().first - monotonic_.ns;
   if (forward > 0) {
     monotonic_.ns += forward;
     now_.unix_ns += forward;
   }
   run_job(std::move(node.mapped()));
+  end_turn();
   return true;
 }
 

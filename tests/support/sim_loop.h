@@ -4,11 +4,15 @@
 #include <skiff/base/async.h>
 #include <skiff/base/clock.h>
 #include <skiff/base/executor.h>
+#include <skiff/loop/loop.h>
 
 #include <deque>
+#include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
+#include <unordered_map>
 #include <utility>
 
 namespace skiff::test {
@@ -32,6 +36,8 @@ class SimLoop final : public base::Executor, public base::Timers, public base::C
   bool step();
   // The wall clock jumps; monotonic time does not.
   void jump_wall_clock(base::Duration by) { now_ = now_ + by; }
+  // Runs `hook` whenever no job is left, before time moves, until what is returned is destroyed.
+  std::unique_ptr<loop::TurnHook> at_end_of_turn(base::UniqueFunction<void()> hook);
   bool idle() const { return jobs_.empty() && timers_.empty(); }
 
   // Runs the loop until the task has ended (moving time as needed) and returns its value.
@@ -51,10 +57,15 @@ class SimLoop final : public base::Executor, public base::Timers, public base::C
     T value = co_await task;
     result->emplace(std::move(value));
   }
+  class Hook;
   void run_job(base::Job job);
+  void end_turn();
 
   std::deque<base::Job> jobs_;
   std::map<std::pair<std::int64_t, base::TimerId>, base::UniqueFunction<void()>> timers_;
+  std::unordered_map<base::TimerId, std::int64_t> timer_due_;
+  std::map<std::uint64_t, std::shared_ptr<base::UniqueFunction<void()>>> hooks_;
+  std::uint64_t next_hook_ = 1;
   base::TimerId next_timer_ = 1;
   base::WallTime now_;
   base::MonotonicTime monotonic_;

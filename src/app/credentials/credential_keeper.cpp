@@ -47,6 +47,8 @@ base::Task<void> CredentialKeeper::run() {
       pause = kRenewRetryMin;
     } else {
       base::log_warning("certificates cannot be renewed yet", {{"error", looked}});
+      // Without a certificate the node is away: it asks as often as one that joins.
+      if (has_ended()) pause = std::min<base::Duration>(pause, kJoinPauseMax);
       wait = pause;
       pause = std::min<base::Duration>(pause * 2, kRenewRetryMax);
     }
@@ -68,6 +70,11 @@ base::Duration CredentialKeeper::rest() const {
   return until_renewal(certificates, loop_.clock().now(), unit_);
 }
 
+bool CredentialKeeper::has_ended() const {
+  auto info = pki::inspect_certificate(node_.certificate_pem);
+  return !info || loop_.clock().now() >= info->not_after;
+}
+
 base::Task<base::Status> CredentialKeeper::look() {
   bool is_due = rest().count() <= 0;
   if (!is_due) {
@@ -83,13 +90,24 @@ base::Task<base::Status> CredentialKeeper::look() {
   co_return co_await std::move(renewing);
 }
 
-base::Task<base::Status> CredentialKeeper::renew() {
+// By the certificates that there are; by the key alone when they have ended.
+base::Task<base::Result<JoinedNode>> CredentialKeeper::fetch() {
+  if (has_ended()) {
+    auto joining = join_again(config_, loop_, random_, node_, cancel_);
+    co_return co_await std::move(joining);
+  }
   SKIFF_CO_ASSIGN_OR_RETURN(std::string request, make_node_request(node_.name, node_.key_pem));
   auto asking = ask(codec::write_json(Json::object({{"signingRequest", request}})));
   auto answer = co_await std::move(asking);
   if (!answer) co_return answer.status();
-  SKIFF_CO_ASSIGN_OR_RETURN(JoinedNode fresh,
-                            parse_join_answer(*answer, node_.name, node_.key_pem));
+  co_return parse_join_answer(*answer, node_.name, node_.key_pem);
+}
+
+base::Task<base::Status> CredentialKeeper::renew() {
+  auto fetching = fetch();
+  auto fetched = co_await std::move(fetching);
+  if (!fetched) co_return fetched.status();
+  JoinedNode fresh = std::move(*fetched);
   fresh.cluster = node_.cluster;
   auto write = [data_dir = config_.data_dir, fresh]() -> base::Status {
     SKIFF_ASSIGN_OR_RETURN(JoinedFiles files, read_joined_files(data_dir));

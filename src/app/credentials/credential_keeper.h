@@ -27,7 +27,10 @@ class CredentialKeeper {
  private:
   base::Duration jittered(base::Duration duration);
   base::Duration rest() const;
+  // The certificate for masters: this node can say nothing with it.
+  bool has_ended() const;
   base::Task<base::Status> renew();
+  base::Task<base::Result<JoinedNode>> fetch();
   base::Task<base::Result<std::string>> ask(std::string body);
 
   const Config& config_;

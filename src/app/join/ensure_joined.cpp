@@ -77,20 +77,9 @@ class Joiner {
   base::Task<base::Result<JoinedNode>> run() {
     base::Duration pause = kJoinPauseMin;
     for (;;) {
-      base::Status stranger;
-      bool may_pass = false;
-      for (const auto& server : config_.servers) {
-        auto joined = co_await try_server(server);
-        if (joined) co_return joined;
-        if (cancel_.is_cancelled()) co_return base::cancelled("stopped while joining");
-        if (is_verdict(joined.code())) co_return joined;
-        base::log_warning("could not join",
-                          {{"server", url_of(server)}, {"error", joined.status().message()}});
-        const bool is_stranger = joined.code() == base::Code::unauthenticated;
-        if (is_stranger) stranger = joined.status();
-        may_pass = may_pass || !is_stranger;
-      }
-      if (!may_pass) co_return stranger;
+      auto asking = ask_all();
+      auto joined = co_await std::move(asking);
+      if (joined || joined.code() != base::Code::unavailable) co_return joined;
       // Boards that start together do not come back together.
       const auto jittered = base::Duration(static_cast<std::int64_t>(
           static_cast<double>(pause.count()) * (0.5 + 0.5 * random_.unit())));
@@ -98,6 +87,28 @@ class Joiner {
       if (!slept) co_return base::cancelled("stopped while joining");
       pause = std::min<base::Duration>(pause * 2, kJoinPauseMax);
     }
+  }
+
+  // Each master once. Errors: unavailable when another time may be better; all others are final.
+  base::Task<base::Result<JoinedNode>> ask_all() {
+    base::Status stranger;
+    base::Status last = base::unavailable("no master is named");
+    bool may_pass = config_.servers.empty();
+    for (const auto& server : config_.servers) {
+      auto trying = try_server(server);
+      auto joined = co_await std::move(trying);
+      if (joined) co_return joined;
+      if (cancel_.is_cancelled()) co_return base::cancelled("stopped while joining");
+      if (is_verdict(joined.code())) co_return joined;
+      base::log_warning("could not join",
+                        {{"server", url_of(server)}, {"error", joined.status().message()}});
+      last = joined.status();
+      const bool is_stranger = joined.code() == base::Code::unauthenticated;
+      if (is_stranger) stranger = joined.status();
+      may_pass = may_pass || !is_stranger;
+    }
+    if (may_pass) co_return base::unavailable(std::string(last.message()));
+    co_return stranger;
   }
 
  private:
@@ -214,6 +225,19 @@ base::Status forget_copied_key(const std::string& data_dir, const std::string& b
 }
 
 }  // namespace
+
+base::Task<base::Result<JoinedNode>> join_again(const Config& config, loop::Loop& loop,
+                                                base::Random& random, const JoinedNode& node,
+                                                base::CancelToken cancel) {
+  Papers papers;
+  papers.node_name = node.name;
+  papers.key_pem = node.key_pem;
+  papers.known_ca_pem = node.ca_pem;
+  SKIFF_CO_ASSIGN_OR_RETURN(papers.signing_request_pem, make_node_request(node.name, node.key_pem));
+  Joiner joiner(config, loop, random, std::move(papers), std::move(cancel));
+  auto asking = joiner.ask_all();
+  co_return co_await std::move(asking);
+}
 
 base::Task<base::Result<JoinedNode>> ensure_joined(const Config& config, loop::Loop& loop,
                                                    base::Random& random, base::CancelToken cancel) {

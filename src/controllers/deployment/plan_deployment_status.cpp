@@ -9,6 +9,10 @@ namespace skiff::controllers {
 
 namespace {
 
+// Reasons of Progressing after which no deadline counts.
+constexpr std::string_view kWasComplete = "NewReplicaSetAvailable";
+constexpr std::string_view kTimedOut = "ProgressDeadlineExceeded";
+
 std::int64_t status_int(const Json& object, std::string_view field) {
   return object.at({"status", field}).as_int();
 }
@@ -41,8 +45,8 @@ bool is_timed_out(const Json& deployment, const Json& status, base::WallTime now
   const Json& condition = condition_of(status["conditions"], "Progressing");
   if (condition.is_null()) return false;
   std::string_view reason = condition["reason"].as_string();
-  if (reason == "NewReplicaSetAvailable") return false;
-  if (reason == "ProgressDeadlineExceeded") return true;
+  if (reason == kWasComplete) return false;
+  if (reason == kTimedOut) return true;
   auto from = time_at(condition, {"lastUpdateTime"});
   auto deadline = deployment.at({"spec", "progressDeadlineSeconds"}).as_int();
   return from && *from + std::chrono::seconds(deadline) < now;
@@ -66,11 +70,11 @@ void set_progress(const DeploymentView& view, Json& status, base::WallTime now) 
   const Json& deployment = view.deployment;
   const Json& seen = status;  // reading through `status` would add what is absent
   const Json current = condition_of(seen["conditions"], "Progressing");
-  bool was_complete = seen["replicas"] == seen["updatedReplicas"] &&
-                      current["reason"].as_string() == "NewReplicaSetAvailable";
+  bool was_complete =
+      seen["replicas"] == seen["updatedReplicas"] && current["reason"].as_string() == kWasComplete;
   if (was_complete) return;
   if (is_complete(deployment, status)) {
-    set_deployment_condition(status, "Progressing", "True", "NewReplicaSetAvailable",
+    set_deployment_condition(status, "Progressing", "True", kWasComplete,
                              base::concat(subject(view), " has successfully progressed."), now);
   } else if (is_progressing(deployment, status)) {
     // Replaced as a whole: lastUpdateTime is what the deadline counts from.
@@ -82,7 +86,7 @@ void set_progress(const DeploymentView& view, Json& status, base::WallTime now) 
         if (condition["type"].as_string() == "Progressing")
           condition.set("lastTransitionTime", current["lastTransitionTime"]);
   } else if (is_timed_out(deployment, status, now)) {
-    set_deployment_condition(status, "Progressing", "False", "ProgressDeadlineExceeded",
+    set_deployment_condition(status, "Progressing", "False", kTimedOut,
                              base::concat(subject(view), " has timed out progressing."), now);
   }
 }
@@ -166,8 +170,8 @@ std::optional<base::Duration> until_deadline(const Json& deployment, const Json&
                                              base::WallTime now) {
   const Json& condition = condition_of(status["conditions"], "Progressing");
   if (!has_progress_deadline(deployment) || condition.is_null()) return std::nullopt;
-  if (is_complete(deployment, status) ||
-      condition["reason"].as_string() == "ProgressDeadlineExceeded")
+  const auto reason = condition["reason"].as_string();
+  if (is_complete(deployment, status) || reason == kWasComplete || reason == kTimedOut)
     return std::nullopt;
   auto from = time_at(condition, {"lastUpdateTime"});
   if (!from) return std::nullopt;

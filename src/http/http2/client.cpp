@@ -146,10 +146,10 @@ class ClientLink final : public PipeOwner,
     if (timer_ != 0) loop_.cancel_timer(timer_);
   }
 
-  base::Status start(base::UniqueFd fd) {
+  base::Status start(std::unique_ptr<loop::Socket> socket) {
     const auto& name = options_.server_name.empty() ? options_.host : options_.server_name;
     SKIFF_ASSIGN_OR_RETURN(auto tls, TlsSession::make_client(*options_.tls, name, true));
-    pipe_ = std::make_unique<SocketPipe>(loop_, std::move(fd), std::move(tls), *this);
+    pipe_ = std::make_unique<SocketPipe>(loop_, std::move(socket), std::move(tls), *this);
     last_input_ = now();
     return pipe_->start(true);
   }
@@ -525,10 +525,10 @@ base::Task<base::Result<std::unique_ptr<Http2Connection>>> connect_http2(
   std::string where = base::concat(options.host, ":", static_cast<int>(options.port));
   auto connecting =
       connect_to(pool, options.host, options.port, SocketUse::lasting, deadline.token());
-  auto fd = co_await connecting;
-  if (!fd) co_return explain(deadline, fd.status()).with_context(where);
+  auto socket = co_await connecting;
+  if (!socket) co_return explain(deadline, socket.status()).with_context(where);
   auto link = std::make_shared<ClientLink>(loop, std::move(options));
-  auto started = link->start(std::move(*fd));
+  auto started = link->start(std::move(*socket));
   if (!started.is_ok()) co_return started.with_context(where);
   auto waiting = link->wait_ready(deadline.token());
   auto ready = co_await waiting;

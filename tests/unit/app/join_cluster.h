@@ -3,6 +3,7 @@
 
 #include <skiff/apiserver/apiserver.h>
 #include <skiff/auth/join_token.h>
+#include <skiff/base/strings.h>
 #include <skiff/http/server.h>
 #include <skiff/loop/work_pool.h>
 #include <skiff/pki/authority.h>
@@ -10,6 +11,7 @@
 #include <skiff/sys/files.h>
 
 #include "app/join/host_identity.h"
+#include "app/join/join_answer.h"
 
 #include <catch2/catch.hpp>
 
@@ -136,6 +138,20 @@ class Cluster {
     auto crossed = pki::open_authority(next.pair, *cross);
     REQUIRE(crossed);
     trust_.replace(std::move(*crossed), next.pair.certificate_pem + ca_.pair.certificate_pem);
+  }
+
+  // Of a node that was off for too long.
+  std::string ended_certificate(const std::string& node_name, const std::string& key_pem) const {
+    auto request_pem = app::make_node_request(node_name, key_pem);
+    REQUIRE(request_pem);
+    pki::CertificateRequest request;
+    request.identity.subject = {base::concat("system:node:", node_name), {"system:nodes"}};
+    request.for_client = true;
+    request.now = loop::real_clock().now() - std::chrono::hours(2);
+    request.life = std::chrono::hours(1);
+    auto made = ca_.authority->sign(*request_pem, request);
+    REQUIRE(made);
+    return *made;
   }
 
   std::string make_token(std::string node_name = {}) {

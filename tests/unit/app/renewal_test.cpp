@@ -5,6 +5,8 @@
 #include "app/join/joined_files.h"
 #include "unit/app/join_cluster.h"
 
+#include <unistd.h>
+
 #include <filesystem>
 
 using namespace skiff;
@@ -37,7 +39,8 @@ namespace {
 // A node that has joined, and one look of its keeper.
 struct RunningNode {
   RunningNode() {
-    config.data_dir = std::filesystem::temp_directory_path() / "skiff-renewal-test";
+    config.data_dir =
+        std::filesystem::temp_directory_path() / ("skiff-renewal-test-" + std::to_string(getpid()));
     std::filesystem::remove_all(config.data_dir);
     config.node_name = "n1";
   }
@@ -115,4 +118,25 @@ TEST_CASE("a running node takes over another CA, on disk and for its next connec
   cluster.stop();
   CHECK_FALSE(node.run(RunningNode::look_now).is_ok());
   CHECK(node.node.certificate_pem == files->joined->certificate_pem);
+}
+
+TEST_CASE("a running node whose certificates have ended comes back by its key") {
+  Cluster cluster;
+  RunningNode node;
+  node.config.servers = {{"127.0.0.1", cluster.port()}};
+  node.config.token = cluster.make_token();
+  REQUIRE(node.run(RunningNode::join_now).is_ok());
+  const std::string ended = cluster.ended_certificate("n1", node.node.key_pem);
+  node.node.certificate_pem = node.node.serving_certificate_pem = ended;
+  node.config.token.clear();
+  node.open_tls();
+
+  REQUIRE(node.run(RunningNode::look_now).is_ok());
+  CHECK(node.node.certificate_pem != ended);
+  auto files = read_joined_files(node.config.data_dir);
+  REQUIRE(files);
+  REQUIRE(files->joined);
+  CHECK(files->joined->certificate_pem == node.node.certificate_pem);
+  // And its next connections are good.
+  REQUIRE(node.run(RunningNode::look_now).is_ok());
 }

@@ -1,4 +1,5 @@
 #include "cluster_fixture.h"
+#include "controllers/deployment/plan_deployment_status.h"
 
 using namespace skiff;
 using namespace skiff::test;
@@ -168,6 +169,26 @@ TEST_CASE("a rollout that does not progress is reported after its deadline") {
   live = f.live(resources::deployments, "default/web");
   CHECK(condition(live, "Progressing", "status") == "False");
   CHECK(condition(live, "Progressing", "reason") == "ProgressDeadlineExceeded");
+}
+
+TEST_CASE("a rollout that was over has no deadline when its pods fail later") {
+  const auto now = base::WallTime::from_unix_seconds(1'800'000'000);
+  Json deployment = Json::object();
+  deployment["spec"].set("replicas", 2);
+  deployment["spec"].set("progressDeadlineSeconds", 600);
+  Json progressing = Json::object({{"type", "Progressing"},
+                                   {"status", "True"},
+                                   {"reason", "ReplicaSetUpdated"},
+                                   {"lastUpdateTime", base::format_rfc3339(now)}});
+  Json status = Json::object({{"replicas", 2}, {"updatedReplicas", 2}, {"availableReplicas", 1}});
+  status.set("conditions", Json::array({progressing}));
+  CHECK(controllers::until_deadline(deployment, status, now) == 601s);
+  CHECK(controllers::until_deadline(deployment, status, now + 1h) == 1s);
+  // It was: looking again each second would never find anything.
+  progressing.set("reason", "NewReplicaSetAvailable");
+  status.set("conditions", Json::array({progressing}));
+  CHECK_FALSE(controllers::until_deadline(deployment, status, now));
+  CHECK_FALSE(controllers::until_deadline(deployment, status, now + 1h));
 }
 
 TEST_CASE("a refusal to create pods is an event and a condition, and is not repeated per pod") {
