@@ -33,15 +33,11 @@ struct ActionRoute {
   Handler handler;
 };
 constexpr ActionRoute kActions[] = {
-    {"pods", "binding", handle_binding},
-    {"pods", "eviction", handle_eviction},
-    {"pods", "log", handle_logs},
-    {"pods", "exec", handle_exec},
-    {"pods", "attach", handle_exec},
-    {"pods", "portforward", handle_port_forward},
-    {"pods", "proxy", handle_proxy},
-    {"services", "proxy", handle_proxy},
-    {"serviceaccounts", "token", handle_token_request},
+    {"pods", "binding", handle_binding}, {"pods", "eviction", handle_eviction},
+    {"pods", "log", handle_logs},        {"pods", "exec", handle_exec},
+    {"pods", "attach", handle_exec},     {"pods", "portforward", handle_port_forward},
+    {"pods", "proxy", handle_proxy},     {"services", "proxy", handle_proxy},
+    {"nodes", "proxy", handle_proxy},    {"serviceaccounts", "token", handle_token_request},
 };
 
 // What nodes and boards ask of a master beside the Kubernetes API.

@@ -137,6 +137,8 @@ def proxy_verb(host):
     expect(host.kubectl_ok("get", "--raw", "/api/v1/namespaces/default/services/web:http/proxy/"), r"^web-", "service proxy")
     pod = host.pods("app=web")[0]["metadata"]["name"]
     expect(host.kubectl_ok("get", "--raw", f"/api/v1/namespaces/default/pods/{pod}:8080/proxy/"), pod, "pod proxy")
+    metrics = host.kubectl_ok("get", "--raw", "/api/v1/nodes/node1/proxy/metrics/resource")
+    expect(metrics, rf'^container_cpu_usage_seconds_total{{container="[a-z]+",namespace="default",pod="{pod}"}} [0-9.]+ [0-9]+$', "the node's metrics")
 
 
 def removed_services_go(host):
@@ -148,4 +150,4 @@ def removed_services_go(host):
 
 TESTS = [("a Deployment with Services", prepare), ("pods and host reach pods", pods_reach_each_other), ("ClusterIP spreads", cluster_ip_spreads), ("NodePort", node_port),
          ("session affinity", affinity), ("a Service without endpoints refuses", empty_refuses), ("a pod reaches itself", itself), ("DNS names", names),
-         ("the API from a pod", the_api_from_a_pod), ("proxy of services and pods", proxy_verb), ("a rollout loses no request", rollout_without_a_failed_request), ("removed Services go", removed_services_go)]
+         ("the API from a pod", the_api_from_a_pod), ("proxy of services, pods and nodes", proxy_verb), ("a rollout loses no request", rollout_without_a_failed_request), ("removed Services go", removed_services_go)]

@@ -93,6 +93,9 @@ def through_the_connection(case):
 def proxy_and_debug(cluster):
     page = cluster.master.kubectl_ok("get", "--raw", "/api/v1/namespaces/default/pods/box:8080/proxy/")
     expect(page, "hello", "proxy")
+    summary = json.loads(cluster.master.kubectl_ok("get", "--raw", "/api/v1/nodes/hidden/proxy/stats/summary"))
+    use = {pod["podRef"]["name"]: pod["memory"]["workingSetBytes"] for pod in summary["pods"]}
+    assert use["box"] > 0 and summary["node"]["cpu"]["usageCoreNanoSeconds"] > 0, summary
     result = cluster.master.kubectl("debug", "node/hidden", f"--image={IMAGE}", "-i", "--", "sh", "-c", f"ls -d /host/etc; ip -o address | grep -c {HIDDEN_IP}", timeout=40)
     assert result.returncode == 0 and "/host/etc\n1\n" in result.stdout, result
 

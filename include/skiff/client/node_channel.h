@@ -14,9 +14,9 @@ namespace skiff::client {
 
 // Channels of exec and attach: 0 stdin, 1 stdout, 2 stderr, 3 error (a v1 Status as JSON, last),
 // 4 resize ({"Width":…,"Height":…}). Logs: 1. Port-forward: 2n data, 2n+1 error of the n-th
-// connection, as in portforward.k8s.io. Stats: 1 carries an HTTP answer. Proxy: 0 carries the
-// request's body and ends; the first frame of 1 is a ProxyHead as JSON, the others the body until
-// `end`. A stream that ends without it has broken off.
+// connection, as in portforward.k8s.io. Proxy and node: 0 carries the request's body and ends; the
+// first frame of 1 is a ProxyHead as JSON, the others the body until `end`. A stream that ends
+// without it has broken off.
 struct NodeFrame {
   std::uint32_t channel = 0;
   std::string data;
@@ -36,12 +36,14 @@ class NodeStream {
 };
 
 struct NodeRequest {
-  enum class Kind : unsigned char { logs, exec, attach, port_forward, stats, proxy };
+  // `node` is a request to the node itself: /healthz, /pods, /stats/summary, /metrics/resource.
+  enum class Kind : unsigned char { logs, exec, attach, port_forward, node, proxy };
   Kind kind = Kind::logs;
   std::string namespace_name, pod, pod_uid, container;
   // The subresource's options object as JSON: PodLogOptions, PodExecOptions, PodAttachOptions,
   // PodPortForwardOptions ({"ports":[…]}), or for proxy
-  // {"method","path","headers":[[name,value],…],"port","scheme"}. ProxyHead:
+  // {"method","path","headers":[[name,value],…],"port","scheme"}; port and scheme say nothing to a
+  // node. ProxyHead:
   // {"status","headers":[[name,value],…]}, or {"error"} when there is no answer.
   codec::Json options;
   base::CancelToken cancel;  // of the opening

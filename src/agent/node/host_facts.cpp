@@ -52,6 +52,7 @@ HostFacts read_host_facts(const std::string& data_dir) {
   if (auto text = sys::read_file("/proc/meminfo", 64u << 10)) {
     facts.memory_bytes = memory_field(*text, "MemTotal:");
     facts.memory_available_bytes = memory_field(*text, "MemAvailable:");
+    facts.memory_free_bytes = memory_field(*text, "MemFree:");
   }
   struct statvfs disk {};
   if (statvfs(data_dir.c_str(), &disk) == 0) {

@@ -15,7 +15,7 @@ namespace skiff::agent {
 // What the host is and has. Read by host_facts.
 struct HostFacts {
   int cpus = 1;
-  std::int64_t memory_bytes = 0, memory_available_bytes = 0;
+  std::int64_t memory_bytes = 0, memory_available_bytes = 0, memory_free_bytes = 0;
   std::int64_t disk_bytes = 0, disk_available_bytes = 0;
   std::int64_t inodes = 0, inodes_available = 0;
   std::int64_t pids_max = 0, pids_used = 0;

@@ -61,8 +61,8 @@ base::Task<void> LocalChannel::serve(std::shared_ptr<Opening> opening) {
   using Kind = client::NodeRequest::Kind;
   PodWorker* worker = request.pod_uid.empty() ? pods_.find(request.namespace_name, request.pod)
                                               : pods_.find(request.pod_uid);
-  if (request.kind == Kind::stats) {
-    co_await serve_stats(opening);
+  if (request.kind == Kind::node) {
+    co_await serve_node(opening);
   } else if (worker == nullptr) {
     opening->opened.set(base::not_found(
         base::concat("pod ", base::quote(request.pod), " is not known on this node yet")));
@@ -93,42 +93,6 @@ base::Task<bool> LocalChannel::is_container_running(std::string container_id) {
     return status.is_ok() && status->state == runtime::ContainerState::running;
   };
   co_return co_await loop::run_blocking(*context_.options.work, std::move(look));
-}
-
-base::Task<void> LocalChannel::serve_stats(std::shared_ptr<Opening> opening) {
-  opening->opened.set(base::Status());
-  std::vector<std::string> ids, names;
-  Json pods = Json::array();
-  auto* runtime = context_.options.runtime;
-  Json body = Json::object({{"node", Json::object({{"nodeName", context_.node.node_name}})}});
-  for (const auto* worker : pods_.all()) {
-    Json containers = Json::array();
-    auto records = worker->record().containers;
-    Json metadata = worker->record().pod["metadata"];
-    for (const auto& record : records) {
-      if (!record.is_running()) continue;
-      auto look = [runtime, id = record.current->status.id] { return runtime->usage(id); };
-      auto usage = co_await loop::run_blocking(*context_.options.work, std::move(look));
-      if (!usage) continue;
-      Json cpu = Json::object({{"usageCoreNanoSeconds", static_cast<long>(usage->cpu_ns)}});
-      Json memory = Json::object({{"usageBytes", usage->memory_bytes},
-                                  {"workingSetBytes", usage->memory_working_set_bytes}});
-      containers.push_back(Json::object(
-          {{"name", record.name}, {"cpu", std::move(cpu)}, {"memory", std::move(memory)}}));
-    }
-    Json reference = Json::object({{"name", metadata["name"]},
-                                   {"namespace", metadata["namespace"]},
-                                   {"uid", metadata["uid"]}});
-    pods.push_back(
-        Json::object({{"podRef", std::move(reference)}, {"containers", std::move(containers)}}));
-  }
-  body.set("pods", std::move(pods));
-  std::string text = codec::write_json(body);
-  co_await opening->session->send(
-      1,
-      base::concat("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ",
-                   text.size(), "\r\n\r\n", text),
-      true);
 }
 
 std::string success_status() { return R"({"metadata":{},"status":"Success"})"; }

@@ -43,7 +43,7 @@ class LocalChannel final : public client::NodeChannel {
   base::Task<void> serve_attach(PodWorker* worker, std::shared_ptr<Opening> opening);
   base::Task<void> serve_port_forward(PodWorker* worker, std::shared_ptr<Opening> opening);
   base::Task<void> serve_proxy(PodWorker* worker, std::shared_ptr<Opening> opening);
-  base::Task<void> serve_stats(std::shared_ptr<Opening> opening);
+  base::Task<void> serve_node(std::shared_ptr<Opening> opening);
   base::Task<base::Status> send_log(std::string path, std::string container_id, LogOptions options,
                                     SessionPtr session);
   base::Task<bool> is_container_running(std::string container_id);
@@ -59,6 +59,9 @@ class LocalChannel final : public client::NodeChannel {
 // Copies a descriptor to a channel until its end, an error, or the cancellation.
 base::Task<void> pump_out(loop::Loop& loop, int fd, std::uint32_t channel, SessionPtr session,
                           base::CancelToken cancel);
+// The body of a proxied request, whole. Errors: cancelled when it broke off, invalid_argument when
+// it is too large.
+base::Task<base::Result<std::string>> read_request_body(SessionPtr session);
 // Writes all bytes, waiting while the descriptor is full. False when it takes no more.
 base::Task<bool> write_fd(loop::Loop& loop, int fd, std::string data, base::CancelToken cancel);
 // The Status on channel 3.

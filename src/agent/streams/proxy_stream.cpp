@@ -13,22 +13,6 @@ namespace {
 
 constexpr std::uint32_t kRequestBody = 0, kAnswer = 1;
 
-base::Task<base::Result<std::string>> read_body(SessionPtr session) {
-  std::string body;
-  for (;;) {
-    auto frame = co_await session->to_agent.read(session->cancel.token());
-    if (!frame) co_return frame.status();
-    if (!frame->has_value()) co_return base::cancelled("the request broke off");
-    auto& value = **frame;
-    if (value.channel != kRequestBody) continue;
-    if (body.size() + value.data.size() > kProxyBodyBytesMax)
-      co_return base::invalid_argument(
-          base::concat("the request's body is over ", kProxyBodyBytesMax, " bytes"));
-    body += value.data;
-    if (value.end) co_return body;
-  }
-}
-
 http::ClientRequest make_request(const Json& options, const std::string& address) {
   http::ClientRequest request;
   request.method = options["method"].as_string();
@@ -66,6 +50,22 @@ base::Task<void> fail(SessionPtr session, std::string message) {
 
 }  // namespace
 
+base::Task<base::Result<std::string>> read_request_body(SessionPtr session) {
+  std::string body;
+  for (;;) {
+    auto frame = co_await session->to_agent.read(session->cancel.token());
+    if (!frame) co_return frame.status();
+    if (!frame->has_value()) co_return base::cancelled("the request broke off");
+    auto& value = **frame;
+    if (value.channel != kRequestBody) continue;
+    if (body.size() + value.data.size() > kProxyBodyBytesMax)
+      co_return base::invalid_argument(
+          base::concat("the request's body is over ", kProxyBodyBytesMax, " bytes"));
+    body += value.data;
+    if (value.end) co_return body;
+  }
+}
+
 base::Task<void> LocalChannel::serve_proxy(PodWorker* worker, std::shared_ptr<Opening> opening) {
   auto session = opening->session;
   const Json& options = opening->request.options;
@@ -101,7 +101,7 @@ base::Task<void> LocalChannel::serve_proxy(PodWorker* worker, std::shared_ptr<Op
     request.tls = proxy_tls_;
   }
   opening->opened.set(base::Status());
-  auto body = co_await read_body(session);
+  auto body = co_await read_request_body(session);
   session->to_agent.close();
   if (!body) {
     std::string why(body.status().message());

@@ -1,4 +1,5 @@
-// pods/proxy and services/proxy: an HTTP exchange with a pod, by way of its node.
+// The proxy of pods, services and nodes: an HTTP exchange with a pod by way of its node, or with
+// the node itself.
 #include <skiff/base/strings.h>
 
 #include "apiserver/handlers/handlers.h"
@@ -124,14 +125,13 @@ base::Task<ResponseOutcome> handle_proxy(RequestContext& context) {
     error.message = "this server does not proxy upgraded connections; use port-forward";
     co_return error;
   }
-  SKIFF_CO_TRY(auto path, split_proxy_path(request));
+  SKIFF_CO_TRY(auto path, split_proxy_path(request, context.info.type->namespaced));
   SKIFF_CO_TRY(auto target, find_proxy_target(context));
   const bool reads = request.method == "GET" || request.method == "HEAD";
   // Relative links of a root page need the slash.
   if (path.rest.empty() && reads) co_return redirect_to_root(path);
   auto options = node_options(request, path, target);
-  auto opening = open_node_stream(context, std::move(target.pod), client::NodeRequest::Kind::proxy,
-                                  std::move(options));
+  auto opening = open_node_stream(context, std::move(target.pod), target.kind, std::move(options));
   SKIFF_CO_TRY(auto stream, co_await std::move(opening));
   NodePtr node(std::move(stream));
   base::CancelCallback on_gone(request.cancel, [node] { node->close(); });

@@ -57,7 +57,7 @@ api::ApiError node_error(const RequestContext& context, const base::Status& stat
       error.reason = api::Reason::not_found;
       error.message = std::string(status.message());
       error.name = context.info.name;
-      error.kind = "pods";
+      error.kind = context.info.resource;
       return error;
     }
     case base::Code::unavailable: return api::service_unavailable_error(status.message());

@@ -89,13 +89,13 @@ std::optional<ProxyName> split_proxy_name(std::string_view id) {
   return result;
 }
 
-api::Outcome<ProxyPath> split_proxy_path(const http::Request& request) {
-  // api, v1, namespaces, <namespace>, <resource>, <name>, proxy
-  constexpr int kOwnParts = 7;
+api::Outcome<ProxyPath> split_proxy_path(const http::Request& request, bool is_namespaced) {
+  // api, v1, [namespaces, <namespace>,] <resource>, <name>, proxy
+  const int own_parts = is_namespaced ? 7 : 5;
   const auto path = request.path();
   std::size_t at = 0;
   std::string_view part;
-  for (int i = 0; i < kOwnParts; ++i) {
+  for (int i = 0; i < own_parts; ++i) {
     while (at < path.size() && path[at] == '/') ++at;
     auto end = std::min(path.find('/', at), path.size());
     part = path.substr(at, end - at);

@@ -23,9 +23,9 @@ struct ProxyPath {
   std::string rest;  // after it, as sent: empty, or with its slash
   std::string query;
 };
-// `target` is that of a request to the proxy subresource of a namespaced object. Errors: 400 when
-// its own parts hide a slash behind an escape.
-api::Outcome<ProxyPath> split_proxy_path(const http::Request& request);
+// `request` is one to the proxy subresource of an object, which is namespaced or not. Errors: 400
+// when its own parts hide a slash behind an escape.
+api::Outcome<ProxyPath> split_proxy_path(const http::Request& request, bool is_namespaced);
 
 // [[name, value], …]: without credentials and what concerns only this connection; with X-Forwarded.
 codec::Json forwarded_headers(const http::Request& request, const ProxyPath& path);

@@ -11,6 +11,9 @@ using codec::Json;
 
 namespace {
 
+// Clients name it; behind it is the connection that the node keeps.
+constexpr std::string_view kKubeletPort = "10250";
+
 api::Outcome<Json> read_object(const RequestContext& context, std::string_view resource,
                                std::string_view name) {
   auto stored = context.services.reader->get("", resource, context.info.namespace_name, name);
@@ -120,16 +123,30 @@ api::Outcome<ProxyTarget> find_service_target(const RequestContext& context,
       base::concat("no endpoints available for service ", base::quote(context.info.name)));
 }
 
+api::Outcome<ProxyTarget> find_node_target(const RequestContext& context, const ProxyName& asked) {
+  SKIFF_TRY(auto node, read_object(context, "nodes", asked.name));
+  if (!asked.port.empty() && asked.port != kKubeletPort) {
+    return api::bad_request_error(base::concat("node ", asked.name, " serves no port ", asked.port,
+                                               "; leave it out, or use ", kKubeletPort));
+  }
+  ProxyTarget target;
+  target.kind = client::NodeRequest::Kind::node;
+  target.pod.node = api::name_of(node);
+  return target;
+}
+
 }  // namespace
 
 api::Outcome<ProxyTarget> find_proxy_target(const RequestContext& context) {
-  const bool is_pod = context.info.resource == "pods";
+  const std::string_view resource = context.info.resource;
   auto asked = split_proxy_name(context.info.name);
   if (!asked) {
-    return api::bad_request_error(base::concat("invalid ", is_pod ? "pod" : "service", " request ",
-                                               base::quote(context.info.name)));
+    return api::bad_request_error(base::concat("invalid ", resource.substr(0, resource.size() - 1),
+                                               " request ", base::quote(context.info.name)));
   }
-  return is_pod ? find_pod_target(context, *asked) : find_service_target(context, *asked);
+  if (resource == "pods") return find_pod_target(context, *asked);
+  if (resource == "nodes") return find_node_target(context, *asked);
+  return find_service_target(context, *asked);
 }
 
 }  // namespace skiff::apiserver

@@ -1,5 +1,5 @@
 // The nodes that are connected to this master, and the streams to them: the way of logs, exec,
-// attach, port-forward, stats and proxy. The frames are in skiff/client/node_protocol.h.
+// attach, port-forward and proxy. The frames are in skiff/client/node_protocol.h.
 #pragma once
 
 #include <skiff/base/clock.h>

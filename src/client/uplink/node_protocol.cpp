@@ -26,7 +26,7 @@ enum class Control : std::uint32_t {
 constexpr std::pair<NodeRequest::Kind, std::string_view> kKinds[] = {
     {NodeRequest::Kind::logs, "logs"},     {NodeRequest::Kind::exec, "exec"},
     {NodeRequest::Kind::attach, "attach"}, {NodeRequest::Kind::port_forward, "portforward"},
-    {NodeRequest::Kind::stats, "stats"},   {NodeRequest::Kind::proxy, "proxy"},
+    {NodeRequest::Kind::node, "node"},     {NodeRequest::Kind::proxy, "proxy"},
 };
 
 // Codes that one side may tell the other; the rest are `internal`.

@@ -1,5 +1,5 @@
 // The control session of a node on one connection: heartbeats, and the streams that the master
-// asks for (logs, exec, attach, port-forward, stats, proxy).
+// asks for (logs, exec, attach, port-forward, proxy).
 #pragma once
 
 #include <skiff/base/cancel.h>

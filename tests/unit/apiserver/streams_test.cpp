@@ -464,3 +464,34 @@ TEST_CASE("a service's proxy goes to a ready pod of the named or numbered port")
     CHECK(nodes.last_node.empty());
   }
 }
+
+TEST_CASE("a node's proxy asks the node itself") {
+  ScriptedChannel nodes;
+  nodes.frames = {{1, R"({"status":200,"headers":[["Content-Type","text/plain"]]})", false},
+                  {1, "ok", true}};
+  ApiFixture api(&nodes);
+  const std::string path = "/api/v1/nodes/";
+  auto absent = api.call("GET", path + "n1/proxy/healthz");
+  CHECK(absent.status == 404);
+  CHECK(absent.message() == "nodes \"n1\" not found");
+  REQUIRE(api.call("POST", "/api/v1/nodes", R"({"metadata":{"name":"n1"}})").status == 201);
+  for (const std::string name : {"n1", "n1:10250", "https:n1:10250"}) {
+    INFO(name);
+    auto answer = api.call("GET", path + name + "/proxy/stats/summary?only_cpu_and_memory=true");
+    CHECK(answer.status == 200);
+    test::CollectingWriter writer;
+    api.loop.run(answer.stream(writer));
+    CHECK(writer.text == "ok");
+    CHECK(nodes.last.kind == client::NodeRequest::Kind::node);
+    CHECK(nodes.last_node == "n1");
+    CHECK(nodes.last.pod.empty());
+    const Json options = nodes.last.options;
+    CHECK(options["path"].as_string() == "/stats/summary?only_cpu_and_memory=true");
+  }
+  CHECK(api.call("GET", path + "n1/proxy").headers.get("Location") == path + "n1/proxy/");
+  auto other = api.call("GET", path + "n1:22/proxy/");
+  CHECK(other.status == 400);
+  CHECK(other.message() == "node n1 serves no port 22; leave it out, or use 10250");
+  CHECK(api.call("GET", path + "ftp:n1:22/proxy/").message() ==
+        "invalid node request \"ftp:n1:22\"");
+}
