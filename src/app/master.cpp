@@ -57,7 +57,7 @@ base::Result<std::unique_ptr<Master>> Master::open(const Config& config,
   options.node_port_last = config.node_port_last;
   options.cluster_dns = config.cluster_dns;
   options.cluster_domain = config.cluster_domain;
-  options.advertise_address = [&identity] { return identity.get().ip; };
+  options.advertise_address = [&identity] { return identity.advertised_ip(); };
   options.advertise_port = config.https_port;
   SKIFF_ASSIGN_OR_RETURN(master->api_, apiserver::make_apiserver(std::move(options)));
 

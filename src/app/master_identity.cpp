@@ -3,7 +3,6 @@
 #include <skiff/base/log.h>
 #include <skiff/net/address_watch.h>
 
-#include "app/addresses.h"
 #include "app/limits.h"
 
 #include <algorithm>

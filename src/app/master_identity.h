@@ -5,6 +5,7 @@
 #include <skiff/base/clock.h>
 #include <skiff/loop/loop.h>
 
+#include "app/addresses.h"
 #include "app/bootstrap.h"
 
 #include <functional>
@@ -20,6 +21,11 @@ class MasterIdentity {
   NodeIdentity get() const {
     std::lock_guard lock(mutex_);
     return identity_;
+  }
+  // Where others reach it; empty while the host has no address.
+  std::string advertised_ip() const {
+    std::string ip = get().ip;
+    return ip == kNoNodeAddress ? std::string() : ip;
   }
   // Returns the address of before; the same when nothing has changed.
   std::string set_ip(std::string ip) {

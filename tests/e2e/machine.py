@@ -103,7 +103,8 @@ class Machine(Namespace):
         return ["--data-dir", self.data, "--runtime-dir", self.runtime]
 
     def flags(self):
-        return [*self.folder_flags(), "--node-ip", self.node_ip, "--cgroup-parent", self.cgroup, *self.extra_flags, *RUN_FLAGS]
+        node_ip = ["--node-ip", self.node_ip] if self.node_ip else []
+        return [*self.folder_flags(), *node_ip, "--cgroup-parent", self.cgroup, *self.extra_flags, *RUN_FLAGS]
 
     def start(self):
         with open(self.log, "ab") as log:

@@ -18,10 +18,14 @@ http::Response cached_response(std::string_view content_type, std::string text) 
 
 }  // namespace
 
+std::string advertised_authority(const Services& services) {
+  auto address = services.advertised_address();
+  return base::concat(address.empty() ? "localhost" : address, ":",
+                      services.options.advertise_port);
+}
+
 http::Response openid_configuration(const RequestContext& context) {
-  const auto& options = context.services.options;
-  const auto keys = base::concat("https://", context.services.advertised_address(), ":",
-                                 options.advertise_port, kKeySetPath);
+  const auto keys = base::concat("https://", advertised_authority(context.services), kKeySetPath);
   Json document =
       Json::object({{"issuer", context.services.tokens->issuer()},
                     {"jwks_uri", keys},

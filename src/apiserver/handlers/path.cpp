@@ -78,8 +78,7 @@ ResponseOutcome discovery_root(const RequestContext& context, bool core) {
     return tagged(context, std::move(response), tag);
   }
   SKIFF_TRY(auto form, negotiate(context, false));
-  const auto& options = context.services.options;
-  auto address = base::concat(context.services.advertised_address(), ":", options.advertise_port);
+  auto address = advertised_authority(context.services);
   return json_response(200, form, core ? api_versions(address) : api_group_list());
 }
 

@@ -146,6 +146,14 @@ TEST_CASE("default/kubernetes is where the master is reached at the moment") {
   REQUIRE(api.loop.run(api.server->ensure_bootstrap_objects()).is_ok());
   CHECK(address_of(endpoints, "subsets") == R"([{"ip":"192.0.2.77"}])");
   CHECK(address_of(slice, "endpoints") == R"(["192.0.2.77"])");
+  // A host that is between two addresses leaves what is there.
+  api.advertised.clear();
+  REQUIRE(api.loop.run(api.server->ensure_bootstrap_objects()).is_ok());
+  CHECK(address_of(endpoints, "subsets") == R"([{"ip":"192.0.2.77"}])");
+  const Json nowhere = api.call("GET", "/api").json();
+  CHECK(nowhere["serverAddressByClientCIDRs"].items()[0]["serverAddress"].as_string() ==
+        "localhost:6443");
+  api.advertised = "192.0.2.77";
   const Json versions = api.call("GET", "/api").json();
   CHECK(versions["serverAddressByClientCIDRs"].items()[0]["serverAddress"].as_string() ==
         "192.0.2.77:6443");

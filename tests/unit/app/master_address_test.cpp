@@ -72,6 +72,8 @@ TEST_CASE("a master's certificate and objects follow its address") {
   f.follower.use("192.0.2.10");
   f.loop.run_ready();
   CHECK(f.tls->identities + f.writes == 0);
+  CHECK(f.identity.advertised_ip() == "192.0.2.10");
+  CHECK(MasterIdentity({"n1", "127.0.0.1"}).advertised_ip().empty());
 
   f.follower.use("192.0.2.77");
   f.loop.run_ready();
