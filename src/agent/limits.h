@@ -42,6 +42,8 @@ inline constexpr std::size_t kEnvBytesMax = 1u << 20;
 inline constexpr std::size_t kVolumePayloadBytesMax = 4u << 20;
 inline constexpr std::size_t kHookOutputBytesMax = 10u << 10;
 inline constexpr std::size_t kProbeBodyBytesMax = 10u << 10;
+// All probes but the first of a container begin at whole multiples of this.
+inline constexpr base::Duration kProbeTick = 200ms;
 
 inline constexpr base::Duration kLeaseRenewInterval = 10s;
 inline constexpr base::Duration kNodeStatusCheckInterval = 10s;

@@ -1,5 +1,7 @@
 #include "agent/probes/plan_probe.h"
 
+#include "agent/limits.h"
+
 #include <algorithm>
 
 namespace skiff::agent {
@@ -35,6 +37,13 @@ ProbeSettings plan_probe_settings(const codec::Json& probe) {
   settings.failure_threshold =
       static_cast<int>(std::max<std::int64_t>(probe["failureThreshold"].as_int(3), 1));
   return settings;
+}
+
+base::MonotonicTime plan_next_probe(base::MonotonicTime due, base::Duration period,
+                                    base::MonotonicTime now) {
+  const std::int64_t tick = base::Duration(kProbeTick).count();
+  const std::int64_t next = std::max((due + period).ns, now.ns);
+  return {(next + tick - 1) / tick * tick};
 }
 
 std::optional<bool> ProbeCounter::add(bool is_success) {

@@ -20,6 +20,12 @@ struct ProbeSettings {
 // With the API's defaults for what is absent.
 ProbeSettings plan_probe_settings(const codec::Json& probe);
 
+// When a probe that was due at `due` is due again: a period later, at a whole kProbeTick, so that
+// the probes of many pods share the wake-ups of the loop; those that a slow one missed are left
+// out.
+base::MonotonicTime plan_next_probe(base::MonotonicTime due, base::Duration period,
+                                    base::MonotonicTime now);
+
 class ProbeCounter {
  public:
   explicit ProbeCounter(const ProbeSettings& settings) : settings_(settings) {}

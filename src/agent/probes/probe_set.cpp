@@ -69,7 +69,9 @@ base::Task<void> ProbeSet::run(std::shared_ptr<Target> target, ProbeKind kind,
   if (wait < -settings.period)
     wait = base::Duration(static_cast<std::int64_t>(
         context_.options.random->below(static_cast<std::uint64_t>(settings.period.count()))));
+  base::MonotonicTime due = context_.monotonic() + std::max(wait, base::Duration(0));
   for (;;) {
+    wait = due - context_.monotonic();
     if (wait.count() > 0) {
       bool slept = co_await base::sleep(context_.timers(), wait, cancel);
       if (!slept) co_return;
@@ -78,7 +80,7 @@ base::Task<void> ProbeSet::run(std::shared_ptr<Target> target, ProbeKind kind,
                              target->container_id, target->pod_ip, settings.timeout, cancel);
     ProbeResult result = co_await std::move(action);
     if (cancel.is_cancelled()) co_return;
-    wait = settings.period;
+    due = plan_next_probe(due, settings.period, context_.monotonic());
     if (!result.is_success)
       context_.options.recorder->event(
           target->pod, client::EventType::warning, "Unhealthy",

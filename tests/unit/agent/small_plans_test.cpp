@@ -155,6 +155,14 @@ TEST_CASE("credentials come from pull secrets, the most specific first") {
   CHECK(found[1].password == "p");
 }
 
+TEST_CASE("probes of a period come at the same ticks, and missed ones do not come at once") {
+  auto at = [](base::Duration time) { return base::MonotonicTime{time.count()}; };
+  CHECK(plan_next_probe(at(1234ms), 1s, at(1240ms)) == at(2400ms));
+  CHECK(plan_next_probe(at(2400ms), 1s, at(2410ms)) == at(3400ms));
+  CHECK(plan_next_probe(at(2400ms), 1s, at(3399ms)) == at(3400ms));
+  CHECK(plan_next_probe(at(2400ms), 1s, at(7001ms)) == at(7200ms));
+}
+
 TEST_CASE("probe results count against their thresholds") {
   ProbeSettings settings =
       plan_probe_settings(parse(R"({"failureThreshold":2,"successThreshold":2})"));
