@@ -1,5 +1,5 @@
 """Workers that join a master, every one a process in a network of its own: what one costs, and what many cost the master."""
-import pathlib
+import json
 import re
 import signal
 import threading
@@ -16,13 +16,17 @@ DAY_SECONDS = 86_400
 
 
 class MeasuredWorker(Measured, Worker):
-    def traffic_bytes(self):
-        """What its link to the network has carried, both ways, with the headers of IP and Ethernet."""
-        for line in pathlib.Path(f"/proc/{self.pid}/net/dev").read_text().splitlines():
-            if line.strip().startswith("eth0:"):
-                fields = line.split(":")[1].split()
-                return int(fields[0]) + int(fields[8]), int(fields[1]) + int(fields[9])
-        raise RuntimeError("no eth0")
+    def count_traffic(self):
+        self.inside(["nft", "-f", "-"], input="""table ip traffic {
+  chain in { type filter hook prerouting priority -400; iifname "eth0" counter; }
+  chain out { type filter hook postrouting priority 400; oifname "eth0" counter; }
+}""")
+
+    def traffic(self):
+        """Bytes and packets since count_traffic(), both ways, with the headers of IP; without ARP and the kernel's own IPv6."""
+        table = json.loads(self.inside(["nft", "-j", "list", "table", "ip", "traffic"]))["nftables"]
+        found = [item["counter"] for row in table for item in row.get("rule", {}).get("expr", []) if "counter" in item]
+        return sum(one["bytes"] for one in found), sum(one["packets"] for one in found)
 
 
 class Fleet(Cluster):
@@ -83,11 +87,11 @@ def worker(bench):
         idle, dirty = board.memory_kb()
         yield at_most("worker alone: resident memory, idle", 12, idle / 1000, "MB", 1, f" ({dirty / 1000:.1f} MB of it private and dirty)")
         yield at_most("worker alone: idle CPU", 0.1, board.cpu_share(seconds), "% of a core", 2, f", over {seconds} s")
-        before, packets_before = board.traffic_bytes()
+        board.count_traffic()
         time.sleep(traffic_seconds)
-        after, packets = board.traffic_bytes()
-        day = (after - before) * DAY_SECONDS / traffic_seconds / 1e6
-        yield at_most("worker alone: idle traffic", 1, day, "MB a day", 2, f", from {after - before:,} bytes in {packets - packets_before} packets over {traffic_seconds} s")
+        size, packets = board.traffic()
+        day = size * DAY_SECONDS / traffic_seconds / 1e6
+        yield at_most("worker alone: idle traffic", 1, day, "MB a day", 2, f", from {size:,} bytes in {packets} packets over {traffic_seconds} s")
         fleet.master.make_pods(20, "twenty")
         time.sleep(SETTLE_SECONDS)
         full, dirty = board.memory_kb()
