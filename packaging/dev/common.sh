@@ -2,7 +2,7 @@
 
 PACKAGES_BUILD=(meson ninja-build ccache g++ pkg-config python3 libuv1-dev libsqlite3-dev
   rapidjson-dev libyaml-cpp-dev libssl-dev libnl-3-dev
-  libnl-route-3-dev libnftnl-dev libmnl-dev libarchive-dev libzstd-dev zlib1g-dev libnghttp2-dev libre2-dev
+  libnl-route-3-dev libnftnl-dev libmnl-dev libarchive-dev libzstd-dev zstd zlib1g-dev libnghttp2-dev libre2-dev
   libspdlog-dev libfmt-dev libcli11-dev catch2)
 # What builds the fuzzers and the address and undefined sanitizers.
 PACKAGES_CLANG=(clang libclang-rt-14-dev)

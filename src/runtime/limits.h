@@ -45,6 +45,8 @@ inline constexpr std::size_t kRuntimeDirBytesMax = 48;  // socket addresses have
 inline constexpr std::size_t kRecordBytesMax = 64u << 10;
 inline constexpr std::size_t kSpecBytesMax = 4u << 20;
 inline constexpr std::size_t kAccountFileBytesMax = 1u << 20;  // passwd, group
+// Of the program itself, unpacked.
+inline constexpr std::size_t kShimBytesMax = 4u << 20;
 inline constexpr int kShimStartMs = 10'000;
 inline constexpr int kShimRequestMs = 5'000;
 inline constexpr int kOciRuntimeMs = 120'000;

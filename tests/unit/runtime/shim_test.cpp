@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "image_fixtures.h"
+#include "runtime/limits.h"
 #include "runtime/shim_binary.h"
 #include "runtime/shim_client.h"
 #include "runtime_fixture.h"
@@ -48,7 +49,13 @@ TEST_CASE("the shim is not put where programs cannot run") {
   std::string quiet = folder / "run", other = folder / "data";
   REQUIRE(sys::make_folders(quiet));
   REQUIRE(sys::make_folders(other));
-  CHECK(base::starts_with(install_shim({quiet, other}).value_or(""), quiet + "/shim-"));
+  auto path = install_shim({quiet, other}).value_or("");
+  CHECK(base::starts_with(path, quiet + "/shim-"));
+  auto program = sys::read_file(path, kShimBytesMax).value_or("");
+  CHECK(base::starts_with(program,
+                          "\x7f"
+                          "ELF"));
+  CHECK(install_shim({quiet}).value_or("") == path);
   if (!sys::mount("tmpfs", quiet, "tmpfs", {"noexec"}).is_ok()) return;  // not root
   CHECK(base::starts_with(install_shim({quiet, other}).value_or(""), other + "/shim-"));
   auto nowhere = install_shim({quiet});
