@@ -3,6 +3,8 @@
 #include <skiff/api/object.h>
 #include <skiff/api/scan.h>
 
+#include <cstring>
+
 namespace skiff::api {
 
 namespace {
@@ -64,6 +66,52 @@ bool append_unicode_escape(std::string_view text, std::size_t& i, std::string& o
   return true;
 }
 
+// At '"': past the end of the string; null when it does not end.
+const char* skip_string(const char* at, const char* end) {
+  const char* const first = at + 1;
+  for (const char* from = first; from < end;) {
+    const auto left = static_cast<std::size_t>(end - from);
+    const auto* quote = static_cast<const char*>(std::memchr(from, '"', left));
+    if (quote == nullptr) return nullptr;
+    const char* escapes = quote;
+    while (escapes > first && escapes[-1] == '\\') --escapes;
+    // Behind an odd number of backslashes it belongs to the string.
+    if ((quote - escapes) % 2 == 0) return quote + 1;
+    from = quote + 1;
+  }
+  return nullptr;
+}
+
+// At '{' or '[': past the end of it; null when it does not end.
+const char* skip_container(const char* at, const char* end) {
+  std::size_t depth = 0;
+  while (at < end) {
+    switch (*at) {
+      case '"':
+        at = skip_string(at, end);
+        if (at == nullptr) return nullptr;
+        break;
+      case '{':
+      case '[':
+        ++depth;
+        ++at;
+        break;
+      case '}':
+      case ']':
+        ++at;
+        if (--depth == 0) return at;
+        break;
+      default: ++at;
+    }
+  }
+  return nullptr;
+}
+
+const char* skip_scalar(const char* at, const char* end) {
+  while (at < end && std::memchr(",}] \t\n\r", *at, 7) == nullptr) ++at;
+  return at;
+}
+
 }  // namespace
 
 void JsonScanner::skip_space() {
@@ -74,19 +122,9 @@ void JsonScanner::skip_space() {
 
 std::string_view JsonScanner::take_string() {
   const std::size_t start = at_;
-  std::size_t from = at_ + 1;
-  for (;;) {
-    const std::size_t quote = text_.find('"', from);
-    if (quote == std::string_view::npos) {
-      at_ = text_.size();
-      return {};
-    }
-    std::size_t escapes = quote;
-    while (escapes > from && text_[escapes - 1] == '\\') --escapes;
-    at_ = from = quote + 1;
-    // Behind an odd number of backslashes it belongs to the string.
-    if ((quote - escapes) % 2 == 0) return text_.substr(start, at_ - start);
-  }
+  const char* after = skip_string(text_.data() + at_, text_.data() + text_.size());
+  at_ = after == nullptr ? text_.size() : static_cast<std::size_t>(after - text_.data());
+  return after == nullptr ? std::string_view() : text_.substr(start, at_ - start);
 }
 
 bool JsonScanner::enter_object() {
@@ -128,29 +166,18 @@ bool JsonScanner::leave_object() {
 std::string_view JsonScanner::take_value() {
   skip_space();
   if (at_ >= text_.size()) return {};
-  if (text_[at_] == '"') return take_string();
-  const std::size_t start = at_;
-  std::size_t depth = 0;
-  while (at_ < text_.size()) {
-    char c = text_[at_];
-    if (c == '"') {
-      if (take_string().empty()) return {};
-      continue;
-    }
-    if (c == '{' || c == '[') {
-      ++depth;
-    } else if (c == '}' || c == ']') {
-      if (depth == 0) break;
-      if (--depth == 0) {
-        ++at_;
-        return text_.substr(start, at_ - start);
-      }
-    } else if (depth == 0 && (c == ',' || c == ' ' || c == '\t' || c == '\n' || c == '\r')) {
-      break;
-    }
-    ++at_;
+  const char first = text_[at_];
+  if (first == '"') return take_string();
+  const char* const begin = text_.data() + at_;
+  const char* const end = text_.data() + text_.size();
+  const char* after =
+      first == '{' || first == '[' ? skip_container(begin, end) : skip_scalar(begin, end);
+  if (after == nullptr) {
+    at_ = text_.size();
+    return {};
   }
-  return depth == 0 ? text_.substr(start, at_ - start) : std::string_view();
+  at_ = static_cast<std::size_t>(after - text_.data());
+  return {begin, static_cast<std::size_t>(after - begin)};
 }
 
 std::optional<std::string> decode_json_string(std::string_view raw) {
