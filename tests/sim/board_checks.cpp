@@ -88,4 +88,28 @@ std::string find_board_violation(SimCluster& cluster) {
   return {};
 }
 
+std::string check_streams(SimCluster& cluster) {
+  constexpr base::Duration kEndWithin = std::chrono::minutes(2);
+  const auto broken = cluster.streams().broken();
+  for (std::size_t i = 0; i < cluster.boards().size(); ++i) cluster.open_stream(i);
+  cluster.advance(kEndWithin);
+  if (cluster.streams().running() > 0) return "a stream to a board that is well does not end";
+  if (cluster.streams().broken() > broken) return "a stream to a board that is well breaks off";
+  return {};
+}
+
+std::string find_leftover(SimCluster& cluster) {
+  // Its uplink, and one that it used for a renewal a moment ago.
+  constexpr std::size_t kSocketsPerBoardMax = 2;
+  for (auto& board : cluster.boards()) {
+    const std::size_t count = cluster.network().sockets_of(board->address());
+    if (count == 0 || count > kSocketsPerBoardMax)
+      return base::concat(board->name(), " has ", count, " sockets");
+  }
+  const std::size_t count = cluster.network().sockets_of(cluster.master().address());
+  if (count > kSocketsPerBoardMax * cluster.boards().size())
+    return base::concat("the master has ", count, " sockets");
+  return {};
+}
+
 }  // namespace skiff::sim

@@ -30,9 +30,12 @@ struct Scenario {
   std::string (*run)(sim::SimCluster& cluster);
 };
 constexpr Scenario kScenarios[] = {
-    {"jumps of the clocks", &sim::check_clock_jumps}, {"years", &sim::check_years},
-    {"a long outage", &sim::check_long_outage},       {"tokens", &sim::check_tokens},
+    {"jumps of the clocks", &sim::check_clock_jumps},
+    {"years", &sim::check_years},
+    {"tokens", &sim::check_tokens},
     {"a second board", &sim::check_second_board},
+    {"a silence", &sim::check_silence},
+    {"a long outage", &sim::check_long_outage},
 };
 
 // One of them per seed.
@@ -67,14 +70,20 @@ std::string run_seed(std::uint64_t seed, int ticks) {
   if (!complaint.empty()) return "in a rollout without faults: " + complaint;
   complaint = run_scenario(cluster, seed);
   if (!complaint.empty()) return complaint;
-  complaint = sim::find_violation(cluster);
+  complaint = sim::check_streams(cluster);
+  if (complaint.empty()) complaint = sim::find_violation(cluster);
+  if (complaint.empty()) complaint = sim::find_leftover(cluster);
   if (complaint.empty()) complaint = cluster.store().check();
   if (!complaint.empty()) return "at the end: " + complaint;
   std::printf(
-      "seed %llu: ok, %llu calls, %llu failed on the wire, %llu watch events, %zu revisions\n",
+      "seed %llu: ok, %llu calls, %llu failed on the wire, %llu watch events, %zu revisions, "
+      "%llu streams and %llu broken, digest %016llx\n",
       static_cast<unsigned long long>(seed), static_cast<unsigned long long>(cluster.wire().calls),
       static_cast<unsigned long long>(cluster.wire().lost),
-      static_cast<unsigned long long>(cluster.wire().watched), cluster.store().published().size());
+      static_cast<unsigned long long>(cluster.wire().watched), cluster.store().published().size(),
+      static_cast<unsigned long long>(cluster.streams().whole()),
+      static_cast<unsigned long long>(cluster.streams().broken()),
+      static_cast<unsigned long long>(cluster.store().digest()));
   return {};
 }
 

@@ -15,6 +15,8 @@ namespace {
 
 constexpr base::Duration kSettleMax = 10min;
 constexpr base::Duration kDay = 24h;
+// The last heartbeat that was still on its way, the grace, and the controller's own way.
+constexpr base::Duration kLostWithin = 100s;
 
 std::set<std::string> pod_uids(SimCluster& cluster) {
   std::set<std::string> uids;
@@ -80,6 +82,33 @@ std::string check_clock_jumps(SimCluster& cluster) {
     if (!complaint.empty()) return complaint;
   }
   if (pod_uids(cluster) != before) return "a jump of the clocks has evicted pods";
+  return {};
+}
+
+std::string check_silence(SimCluster& cluster) {
+  base::Random& random = cluster.random();
+  const std::size_t quiet = random.below(cluster.boards().size());
+  SimBoard& board = *cluster.boards()[quiet];
+  const auto before = pod_uids(cluster);
+  cluster.open_stream(quiet);
+  cluster.advance(up_to(random, 1s));
+  const auto ways = random.below(3);
+  cluster.network().set_stalled(board.address(), ways != 1, ways != 0);
+  const base::Duration silence = 1min + up_to(random, 3min);
+  cluster.advance(silence);
+  for (const codec::Json& node : cluster.list(resources::nodes)) {
+    const bool is_lost = api::find_condition(node, "Ready")["status"].as_string() == "Unknown";
+    if (api::name_of(node) != board.name() && is_lost)
+      return base::concat(api::name_of(node), " was lost while another was silent");
+    if (api::name_of(node) == board.name() && !is_lost && silence > kLostWithin)
+      return base::concat(board.name(), " is silent for ", silence / 1s, " s and not lost");
+  }
+  cluster.network().set_stalled(board.address(), false, false);
+  auto complaint = wait_boards(cluster, 3min);
+  if (!complaint.empty()) return base::concat("three minutes after a silence: ", complaint);
+  complaint = settled(cluster, "after a silence");
+  if (!complaint.empty()) return complaint;
+  if (pod_uids(cluster) != before) return "a silence of minutes has evicted pods";
   return {};
 }
 

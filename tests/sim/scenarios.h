@@ -10,6 +10,9 @@ namespace skiff::sim {
 
 // Wall clocks jump: no pod is evicted, no node is lost.
 std::string check_clock_jumps(SimCluster& cluster);
+// A board is not heard, or does not hear, for minutes: its node is lost after its grace and not
+// before, and its pods are still there when it comes back.
+std::string check_silence(SimCluster& cluster);
 // A year and more passes, the authority rolls, a board is away for longer than its certificates.
 std::string check_years(SimCluster& cluster);
 // Boards run on without a master until their certificates have ended.

@@ -40,6 +40,9 @@ void SimStore::set_event_sink(
         violation_ = base::concat("revision ", event.revision, " of ", event.key, " came after ",
                                   published_.back().revision);
       published_.push_back({event.key, event.revision});
+      for (char c : event.key) mix(static_cast<unsigned char>(c));
+      mix(event.revision);
+      mix(static_cast<std::uint64_t>(timers_.clock().monotonic().ns));
     }
     sink(std::move(events), upto);
   };

@@ -32,6 +32,8 @@ class SimStore final : public store::Store {
 
   // Every event since the beginning, in order.
   const std::vector<Published>& published() const { return published_; }
+  // Of what was published and when: the same for each run of a seed.
+  std::uint64_t digest() const { return digest_; }
   // A sentence when an acknowledged write is not there any more or revisions went back; else empty.
   std::string check();
 
@@ -46,7 +48,10 @@ class SimStore final : public store::Store {
   std::unique_ptr<store::Store> inner_;
   std::map<std::string, Acknowledged> acknowledged_;
   std::vector<Published> published_;
+  void mix(std::uint64_t value) { digest_ = (digest_ ^ value) * 0x100000001b3; }
+
   std::string violation_;
+  std::uint64_t digest_ = 0xcbf29ce484222325;
 };
 
 }  // namespace skiff::sim
