@@ -63,6 +63,36 @@ std::string expect_refused(SimCluster& cluster, SimBoard& board, base::Code code
   return base::concat("a board with ", with, " got: ", refused.to_string());
 }
 
+void label_pods(SimCluster& cluster, const std::string& node) {
+  client::ListOptions options;
+  options.field_selector = "spec.nodeName=" + node;
+  codec::Json change = codec::Json::object();
+  change["metadata"]["labels"].set("seen", "late");
+  for (const auto& pod : cluster.list_stored(resources::pods, options)) {
+    auto patching =
+        cluster.admin().patch(resources::pods, std::string(pod.namespace_name()),
+                              std::string(pod.name()), client::PatchType::merge, change, "");
+    (void)cluster.loop().run(std::move(patching));
+  }
+}
+
+// So many revisions that nodes are told how far they are, though nothing of it is theirs.
+void write_much(SimCluster& cluster) {
+  constexpr int kWrites = 600;
+  codec::Json object = codec::Json::object({{"apiVersion", "v1"}, {"kind", "ConfigMap"}});
+  object["metadata"].set("name", "counter");
+  object["metadata"].set("namespace", "default");
+  auto& admin = cluster.admin();
+  auto creating = admin.create(resources::config_maps, "default", object, "", "");
+  (void)cluster.loop().run(std::move(creating));
+  for (int i = 0; i < kWrites; ++i) {
+    object["data"].set("count", std::to_string(i));
+    auto updating = admin.update(resources::config_maps, object, "");
+    SKIFF_ASSERT(cluster.loop().run(std::move(updating)).is_ok());
+  }
+  cluster.advance(65s);
+}
+
 void forget_node(SimCluster& cluster, const std::string& name) {
   (void)cluster.loop().run(cluster.admin().remove(resources::nodes, "", name, {}));
 }
@@ -89,11 +119,14 @@ std::string check_silence(SimCluster& cluster) {
   base::Random& random = cluster.random();
   const std::size_t quiet = random.below(cluster.boards().size());
   SimBoard& board = *cluster.boards()[quiet];
+  write_much(cluster);
   const auto before = pod_uids(cluster);
   cluster.open_stream(quiet);
   cluster.advance(up_to(random, 1s));
   const auto ways = random.below(3);
   cluster.network().set_stalled(board.address(), ways != 1, ways != 0);
+  // What happens to its pods meanwhile comes first when it is back.
+  label_pods(cluster, board.name());
   const base::Duration silence = 1min + up_to(random, 3min);
   cluster.advance(silence);
   for (const codec::Json& node : cluster.list(resources::nodes)) {
