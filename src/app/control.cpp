@@ -21,7 +21,6 @@ base::Result<std::unique_ptr<Control>> Control::open(const Config& config,
   manager.random = &base::secure_random();
   manager.trust = keys.trust.get();
   manager.master_names = [&config, &identity] { return server_identity(config, identity.get()); };
-  manager.root_ca_pem = keys.trust->bundle_pem();
   manager.cluster_cidr = config.cluster_cidr;
   manager.sign_secret_token = [&api](const controllers::TokenSecret& secret) {
     return api.service_account_tokens().issue_legacy(

@@ -1,7 +1,5 @@
 #include "controllers/list_of_controllers.h"
 
-#include "controllers/service_accounts/trust_publisher.h"
-
 namespace skiff::controllers {
 
 std::vector<std::unique_ptr<Controller>> list_of_controllers(Context& context,
@@ -15,11 +13,11 @@ std::vector<std::unique_ptr<Controller>> list_of_controllers(Context& context,
   list.push_back(make_namespace_controller(context));
   list.push_back(make_aggregation_controller(context));
   list.push_back(make_service_account_controller(context));
-  list.push_back(options.trust != nullptr ? make_trust_publisher(context, *options.trust)
-                                          : make_root_ca_controller(context, options.root_ca_pem));
+  const RootCa root_ca =
+      options.trust != nullptr ? RootCa(*options.trust) : RootCa(options.root_ca_pem);
+  list.push_back(make_root_ca_controller(context, root_ca));
   if (options.sign_secret_token) {
-    list.push_back(
-        make_token_secrets_controller(context, options.root_ca_pem, options.sign_secret_token));
+    list.push_back(make_token_secrets_controller(context, root_ca, options.sign_secret_token));
   }
   list.push_back(make_token_cleaner(context));
   list.push_back(make_garbage_collector(context));

@@ -8,6 +8,7 @@
 
 #include "controllers/common/controller.h"
 #include "controllers/nodes/node_cidr.h"
+#include "controllers/service_accounts/root_ca.h"
 
 namespace skiff::controllers {
 
@@ -18,8 +19,8 @@ std::unique_ptr<Controller> make_endpoints_controller(Context& context);
 std::unique_ptr<Controller> make_namespace_controller(Context& context);
 std::unique_ptr<Controller> make_aggregation_controller(Context& context);
 std::unique_ptr<Controller> make_service_account_controller(Context& context);
-std::unique_ptr<Controller> make_root_ca_controller(Context& context, std::string root_ca_pem);
-std::unique_ptr<Controller> make_token_secrets_controller(Context& context, std::string root_ca_pem,
+std::unique_ptr<Controller> make_root_ca_controller(Context& context, RootCa root_ca);
+std::unique_ptr<Controller> make_token_secrets_controller(Context& context, RootCa root_ca,
                                                           SignSecretToken sign);
 std::unique_ptr<Controller> make_token_cleaner(Context& context);
 std::unique_ptr<Controller> make_garbage_collector(Context& context);

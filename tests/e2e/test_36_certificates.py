@@ -118,6 +118,21 @@ def root_ca(host):
     return host.get("configmap", "kube-root-ca.crt", "-n", "default")["data"]["ca.crt"]
 
 
+def token_secret_ca(host):
+    text = host.get("secret", "robot-token", "-n", "default").get("data", {}).get("ca.crt", "")
+    return base64.b64decode(text).decode()
+
+
+def make_token_secret(host):
+    host.kubectl_ok("create", "-f", "-", stdin="""
+apiVersion: v1
+kind: Secret
+metadata: {name: robot-token, namespace: default, annotations: {kubernetes.io/service-account.name: default}}
+type: kubernetes.io/service-account-token
+""")
+    wait_for(lambda: count(token_secret_ca(host)) == 1, 10, "the CA in a Secret with a token")
+
+
 def verifies(host, ca_file):
     """Whether the server's certificate is good for who trusts one CA alone."""
     out = run(host.command(["openssl", "s_client", "-connect", "127.0.0.1:6443", "-CAfile", str(ca_file), "-verify_return_error"]), input="").stdout
@@ -128,6 +143,7 @@ def rotate(host):
     old = host.folder / "old.kubeconfig"
     old.write_bytes(host.kubeconfig.read_bytes())
     old_ca = (host.data / "pki/ca.crt").read_text()
+    make_token_secret(host)
     watching = subprocess.Popen(host.command([list(host.kubectls.values())[-1], "--kubeconfig", old, "get", "configmaps", "-n", "default", "-w", "-o", "name"]),
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
@@ -148,6 +164,7 @@ def rotate(host):
         watching.wait()
     host.kubectl_ok("delete", "configmap", "after-the-roll")
     wait_for(lambda: count(root_ca(host)) == 2, 30, "both CAs in kube-root-ca.crt")
+    wait_for(lambda: count(token_secret_ca(host)) == 2, 30, "both CAs in a Secret with a token")
     # Who knows only the old CA and has a certificate of it goes on.
     assert kubectl_with(host, old, "get", "nodes").returncode == 0
     served = host.folder / "old-ca.crt"
@@ -176,6 +193,7 @@ def finish(host):
     result = certs(host, "rotate-ca", "finish-now")
     assert result.returncode == 0, result.stderr
     wait_for(lambda: count(root_ca(host)) == 1, 30, "one CA in kube-root-ca.crt")
+    wait_for(lambda: count(token_secret_ca(host)) == 1, 30, "one CA in a Secret with a token")
     old = kubectl_with(host, host.folder / "old.kubeconfig", "get", "nodes")
     assert old.returncode != 0, "a certificate of the old CA is still good"
     host.kubectl_ok("get", "nodes")
@@ -183,6 +201,7 @@ def finish(host):
 
 def clean_up(host):
     host.kubectl_ok("delete", "csr", "--all")
+    host.kubectl_ok("delete", "secret", "robot-token", "-n", "default")
 
 
 TESTS = [("approve, sign and use", approve_and_use), ("deny", deny), ("what is refused", refused), ("a kubelet's request", kubelet_request),

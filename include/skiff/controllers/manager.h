@@ -26,10 +26,12 @@ struct ManagerOptions {
   base::Executor* executor = nullptr;  // the control loop
   base::Timers* timers = nullptr;      // of the same loop
   base::Random* random = nullptr;
-  const pki::ClusterTrust* trust = nullptr;  // signs CertificateSigningRequests; null: nobody does
+  // Signs CertificateSigningRequests, and says what stands in the ConfigMap kube-root-ca.crt of
+  // every namespace and in Secrets with tokens; null: nobody signs, `root_ca_pem` stands there.
+  const pki::ClusterTrust* trust = nullptr;
   // What no node may have in its serving certificate, at the moment; null: there is none.
   std::function<pki::Identity()> master_names;
-  std::string root_ca_pem;            // for the ConfigMap kube-root-ca.crt of every namespace
+  std::string root_ca_pem;
   std::string cluster_cidr;           // "10.42.0.0/16": every node gets a /24 of it
   SignSecretToken sign_secret_token;  // empty: such Secrets are left alone
   int terminated_pods_max = 12'500;   // kube-controller-manager's --terminated-pod-gc-threshold

@@ -1,7 +1,7 @@
 #include <skiff/base/strings.h>
 
 #include "controllers/list_of_controllers.h"
-#include "controllers/service_accounts/trust_publisher.h"
+#include "controllers/service_accounts/root_ca.h"
 
 namespace skiff::controllers {
 
@@ -79,16 +79,12 @@ constexpr std::string_view kDescription =
     "endpoints such as the internal service IP or kubernetes.default.svc. No other usage is "
     "guaranteed across distributions of Kubernetes clusters.";
 
-// How soon another authority is seen.
-constexpr base::Duration kTrustCheckInterval = std::chrono::seconds(15);
-
 // Follows the trust of the cluster, which changes when its authority rolls.
 class RootCaController final : public NamespaceDefaultController {
  public:
-  RootCaController(Context& context, std::string root_ca_pem, const pki::ClusterTrust* trust)
+  RootCaController(Context& context, RootCa root_ca)
       : NamespaceDefaultController(context, config_maps, "kube-root-ca.crt"),
-        trust_(trust),
-        root_ca_pem_(std::move(root_ca_pem)) {}
+        root_ca_(std::move(root_ca)) {}
   std::string_view name() const override { return "root-ca-certificate-publisher"; }
 
  protected:
@@ -96,31 +92,27 @@ class RootCaController final : public NamespaceDefaultController {
     Json object = present;
     if (!object.is_object()) object = Json::object({{"apiVersion", "v1"}, {"kind", "ConfigMap"}});
     object["metadata"]["annotations"].set("kubernetes.io/description", kDescription);
-    object.set("data", Json::object({{"ca.crt", root_ca_pem_}}));
+    object.set("data", Json::object({{"ca.crt", root_ca_.pem()}}));
     return object;
   }
 
  private:
   void started() override {
-    if (trust_ != nullptr) queue_->add_after(std::string(kTrustKey), kTrustCheckInterval);
+    if (root_ca_.may_change()) queue_->add_after(std::string(kTrustKey), kTrustCheckInterval);
   }
   Task<Status> sync(std::string key) override {
     if (key != kTrustKey) {
       auto syncing = NamespaceDefaultController::sync(std::move(key));
       co_return co_await std::move(syncing);
     }
-    if (auto bundle = trust_->bundle_pem(); bundle != root_ca_pem_) {
-      root_ca_pem_ = std::move(bundle);
-      look_at_all();
-    }
+    if (root_ca_.refresh()) look_at_all();
     queue_->add_after(std::move(key), kTrustCheckInterval);
     co_return Status::ok();
   }
 
   // No name of a namespace.
   static constexpr std::string_view kTrustKey = "/trust";
-  const pki::ClusterTrust* const trust_;
-  std::string root_ca_pem_;
+  RootCa root_ca_;
 };
 
 }  // namespace
@@ -129,12 +121,8 @@ std::unique_ptr<Controller> make_service_account_controller(Context& context) {
   return std::make_unique<ServiceAccountController>(context);
 }
 
-std::unique_ptr<Controller> make_root_ca_controller(Context& context, std::string root_ca_pem) {
-  return std::make_unique<RootCaController>(context, std::move(root_ca_pem), nullptr);
-}
-
-std::unique_ptr<Controller> make_trust_publisher(Context& context, const pki::ClusterTrust& trust) {
-  return std::make_unique<RootCaController>(context, trust.bundle_pem(), &trust);
+std::unique_ptr<Controller> make_root_ca_controller(Context& context, RootCa root_ca) {
+  return std::make_unique<RootCaController>(context, std::move(root_ca));
 }
 
 }  // namespace skiff::controllers

@@ -20,14 +20,14 @@ Status settled(const Status& status) {
 }
 
 // Fills Secrets that ask for the token of an account, and deletes them when the account is gone.
-// Keys are those of Secrets.
+// Their authorities follow the trust of the cluster. Keys are those of Secrets.
 class TokenSecretsController final : public KeyedController {
  public:
-  TokenSecretsController(Context& context, std::string root_ca_pem, SignSecretToken sign)
+  TokenSecretsController(Context& context, RootCa root_ca, SignSecretToken sign)
       : KeyedController(context),
         secrets_(needs(secrets)),
         accounts_(needs(service_accounts)),
-        root_ca_pem_(std::move(root_ca_pem)),
+        root_ca_(std::move(root_ca)),
         sign_(std::move(sign)) {
     watch(secrets, [this](const api::StoredObject& before, const api::StoredObject& after) {
       const api::StoredObject& secret = after.empty() ? before : after;
@@ -52,7 +52,23 @@ class TokenSecretsController final : public KeyedController {
     }
   }
 
+  void started() override {
+    if (root_ca_.may_change()) queue_->add_after(std::string(kTrustKey), kTrustCheckInterval);
+  }
+
+  void look_at_trust() {
+    queue_->add_after(std::string(kTrustKey), kTrustCheckInterval);
+    if (!root_ca_.refresh()) return;
+    for (const auto& secret : secrets_.list()) {
+      if (is_token_secret(secret)) add(secret);
+    }
+  }
+
   Task<Status> sync(std::string key) override {
+    if (key == kTrustKey) {
+      look_at_trust();
+      co_return Status::ok();
+    }
     auto stored = secrets_.get(key);
     if (stored.empty()) {
       auto forgetting = forget(std::move(key));
@@ -89,7 +105,7 @@ class TokenSecretsController final : public KeyedController {
   }
 
   Task<Status> fill(Json secret, Json account) {
-    const auto gaps = find_gaps(secret, root_ca_pem_);
+    const auto gaps = find_gaps(secret, root_ca_.pem());
     if (!gaps.any()) co_return Status::ok();
     std::string token;
     if (gaps.token) {
@@ -98,7 +114,7 @@ class TokenSecretsController final : public KeyedController {
       if (!made) co_return made.status();
       token = std::move(*made);
     }
-    fill_gaps(secret, gaps, account, root_ca_pem_, token);
+    fill_gaps(secret, gaps, account, root_ca_.pem(), token);
     auto updating = context_.client.update(secrets, std::move(secret));
     auto updated = co_await std::move(updating);
     co_return settled(updated.status());
@@ -119,17 +135,19 @@ class TokenSecretsController final : public KeyedController {
     co_return Status::ok();
   }
 
+  // No name of a Secret.
+  static constexpr std::string_view kTrustKey = "/trust";
   client::Informer& secrets_;
   client::Informer& accounts_;
-  const std::string root_ca_pem_;
+  RootCa root_ca_;
   const SignSecretToken sign_;
 };
 
 }  // namespace
 
-std::unique_ptr<Controller> make_token_secrets_controller(Context& context, std::string root_ca_pem,
+std::unique_ptr<Controller> make_token_secrets_controller(Context& context, RootCa root_ca,
                                                           SignSecretToken sign) {
-  return std::make_unique<TokenSecretsController>(context, std::move(root_ca_pem), std::move(sign));
+  return std::make_unique<TokenSecretsController>(context, std::move(root_ca), std::move(sign));
 }
 
 }  // namespace skiff::controllers

@@ -53,7 +53,6 @@ struct ControllerFixture {
     options.random = random.get();
     options.trust = trust.get();
     options.master_names = [this] { return master_names; };
-    options.root_ca_pem = "PEM";
     options.cluster_cidr = cidr;
     options.sign_secret_token = [](const controllers::TokenSecret& secret) {
       return base::Result<std::string>(base::concat(secret.namespace_name, "/", secret.name,

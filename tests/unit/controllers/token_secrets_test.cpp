@@ -50,7 +50,7 @@ TEST_CASE("a Secret that asks for the token of an account gets it") {
   const std::string uid(api::uid_of(f.live(resources::service_accounts, "default/robot")));
   CHECK(value(filled, "token") == "default/t for robot " + uid);
   CHECK(value(filled, "namespace") == "default");
-  CHECK(value(filled, "ca.crt") == "PEM");
+  CHECK(value(filled, "ca.crt") == f.trust->bundle_pem());
   CHECK(api::annotation(filled, "kubernetes.io/service-account.uid") == uid);
   CHECK(f.live(resources::secrets, "default/plain")["data"].is_null());
 
@@ -62,9 +62,24 @@ TEST_CASE("a Secret that asks for the token of an account gets it") {
     f.settle();
     const Json again = f.live(resources::secrets, "default/t");
     CHECK(value(again, "token") == "mine");
-    CHECK(value(again, "ca.crt") == "PEM");
+    CHECK(value(again, "ca.crt") == f.trust->bundle_pem());
     const auto writes = f.api.writes;
     f.settle();
+    CHECK(f.api.writes == writes);
+  }
+  SECTION("its authorities follow the trust of the cluster") {
+    const std::string before = f.trust->bundle_pem();
+    const auto other = make_trust(f.loop.now());
+    f.trust->replace(other->signer(), other->bundle_pem() + before);
+    f.settle(20s);
+    const Json rolled = f.live(resources::secrets, "default/t");
+    CHECK(value(rolled, "ca.crt") == other->bundle_pem() + before);
+    CHECK(value(rolled, "token") == value(filled, "token"));
+    f.trust->replace(other->signer(), other->bundle_pem());
+    f.settle(20s);
+    CHECK(value(f.live(resources::secrets, "default/t"), "ca.crt") == other->bundle_pem());
+    const auto writes = f.api.writes;
+    f.settle(60s);
     CHECK(f.api.writes == writes);
   }
   SECTION("it goes with its account, others stay") {
