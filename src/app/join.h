@@ -40,7 +40,7 @@ base::Task<base::Result<JoinedNode>> ensure_joined(const Config& config, loop::L
                                                    base::Random& random, base::CancelToken cancel);
 
 // Asks each master once for new certificates, by the key of a node that has joined: for one whose
-// certificates have ended, so that it can say nothing with them.
+// certificates have ended, or have in the eyes of a master, so that it can say nothing with them.
 base::Task<base::Result<JoinedNode>> join_again(const Config& config, loop::Loop& loop,
                                                 base::Random& random, const JoinedNode& node,
                                                 base::CancelToken cancel);

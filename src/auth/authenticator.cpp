@@ -69,6 +69,12 @@ class ChainAuthenticator final : public Authenticator {
     if (token.empty() && !credentials.websocket_protocols.empty()) {
       SKIFF_ASSIGN_OR_RETURN(token, websocket_token(credentials.websocket_protocols));
     }
+    if (token.empty() && !credentials.certificate_error.empty()) {
+      base::log_debug("a client certificate was refused",
+                      {{"reason", credentials.certificate_error}});
+      return base::Status(base::Code::unauthenticated,
+                          base::concat("x509: ", credentials.certificate_error));
+    }
     if (token.empty()) return Authenticated{anonymous_user(), {}, {}};
     auto result = authenticate_token(token, {});
     if (!result.is_ok()) {

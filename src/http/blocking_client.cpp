@@ -127,6 +127,7 @@ base::Result<ClientResponse> send_blocking(BlockingRequest options) {
     tls.certificate_pem = options.certificate_pem;
     tls.key_pem = options.key_pem;
     tls.insecure = options.insecure;
+    tls.now = options.now;
     SKIFF_ASSIGN_OR_RETURN(request.tls, make_tls_client_context(tls));
   }
   SKIFF_ASSIGN_OR_RETURN(auto loop, loop::make_loop(""));

@@ -131,7 +131,7 @@ base::Result<std::shared_ptr<SSL_CTX>> make_server_ctx(const TlsParts& parts, bo
     SKIFF_RETURN_IF_ERROR(trust(raw, parts.ca_pem, true));
     // A certificate that does not verify gives no identity; the request then fails
     // authentication with an answer that the client can show.
-    SSL_CTX_set_verify(raw, SSL_VERIFY_PEER, &TlsSession::on_verify);
+    SSL_CTX_set_verify(raw, SSL_VERIFY_PEER, &TlsSession::on_verify_client);
   }
   return context;
 }
@@ -143,7 +143,7 @@ base::Result<std::shared_ptr<SSL_CTX>> make_client_ctx(const TlsParts& parts, bo
   static constexpr unsigned char kAlpn[] = "\x08http/1.1";
   SSL_CTX_set_alpn_protos(raw, kAlpn, sizeof kAlpn - 1);
   if (!insecure) {
-    SSL_CTX_set_verify(raw, SSL_VERIFY_PEER, nullptr);
+    SSL_CTX_set_verify(raw, SSL_VERIFY_PEER, &TlsSession::on_verify_server);
     if (!parts.ca_pem.empty()) {
       SKIFF_RETURN_IF_ERROR(trust(raw, parts.ca_pem, false));
     } else if (SSL_CTX_set_default_verify_paths(raw) != 1) {

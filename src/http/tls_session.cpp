@@ -83,7 +83,8 @@ base::Status TlsSession::open(TlsContext& context) {
   BIO_set_init(bio, 1);
   SSL_set_bio(ssl_, bio, bio);
   SSL_set_app_data(ssl_, this);
-  if (parts.now())
+  takes_future_ = static_cast<bool>(parts.now());
+  if (takes_future_)
     X509_VERIFY_PARAM_set_time(SSL_get0_param(ssl_),
                                static_cast<time_t>(parts.now()().unix_seconds()));
   return base::Status::ok();
@@ -123,12 +124,22 @@ bool TlsSession::is_http2() const {
 
 TlsSession::~TlsSession() { SSL_free(ssl_); }
 
-int TlsSession::on_verify(int ok, X509_STORE_CTX* store) {
-  if (ok == 0) {
-    auto* ssl =
-        static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
-    static_cast<TlsSession*>(SSL_get_app_data(ssl))->verify_failed_ = true;
+int TlsSession::on_verify_server(int ok, X509_STORE_CTX* store) {
+  if (ok != 0) return ok;
+  auto* ssl =
+      static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
+  auto* self = static_cast<TlsSession*>(SSL_get_app_data(ssl));
+  const int error = X509_STORE_CTX_get_error(store);
+  if (error == X509_V_ERR_CERT_NOT_YET_VALID && self->takes_future_) {
+    X509_STORE_CTX_set_error(store, X509_V_OK);
+    return 1;
   }
+  if (self->verify_error_ == X509_V_OK) self->verify_error_ = error;
+  return 0;
+}
+
+int TlsSession::on_verify_client(int ok, X509_STORE_CTX* store) {
+  on_verify_server(ok, store);
   return 1;
 }
 
@@ -245,9 +256,13 @@ std::string key_digest(const X509* certificate) {
 }  // namespace
 
 void TlsSession::describe_peer(Peer& peer) const {
-  if (verify_failed_ || SSL_get_verify_mode(ssl_) == SSL_VERIFY_NONE) return;
+  if (SSL_get_verify_mode(ssl_) == SSL_VERIFY_NONE) return;
   X509* certificate = SSL_get0_peer_certificate(ssl_);
   if (certificate == nullptr) return;
+  if (verify_error_ != X509_V_OK) {
+    peer.certificate_error = X509_verify_cert_error_string(verify_error_);
+    return;
+  }
   const X509_NAME* subject = X509_get_subject_name(certificate);
   for (int i = 0; i < X509_NAME_entry_count(subject); ++i) {
     const X509_NAME_ENTRY* entry = X509_NAME_get_entry(subject, i);

@@ -41,10 +41,12 @@ class TlsSession {
   bool is_http2() const;
   // The failed handshake was plain HTTP.
   bool saw_plain_http() const { return saw_plain_http_; }
-  // Fills what a verified certificate says; nothing otherwise.
+  // Fills what a verified certificate says, or why it is not.
   void describe_peer(Peer& peer) const;
 
-  static int on_verify(int ok, X509_STORE_CTX* store);
+  // A server goes on with a certificate that does not verify: describe_peer() says so.
+  static int on_verify_client(int ok, X509_STORE_CTX* store);
+  static int on_verify_server(int ok, X509_STORE_CTX* store);
 
  private:
   TlsSession() = default;
@@ -64,7 +66,8 @@ class TlsSession {
   bool established_ = false;
   bool at_end_ = false;
   bool failed_ = false;
-  bool verify_failed_ = false;
+  bool takes_future_ = false;  // certificates that begin after the time at which they are judged
+  int verify_error_ = 0;       // the first that was found, X509_V_OK without
   bool saw_plain_http_ = false;
 };
 

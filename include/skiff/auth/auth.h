@@ -60,6 +60,7 @@ struct Credentials {
   std::string_view certificate_common_name;  // empty without a client certificate
   const std::vector<std::string>* certificate_organizations = nullptr;
   std::string_view certificate_fingerprint;
+  std::string_view certificate_error;  // of one that is foreign, expired or for something else
   std::string_view authorization_header;
   std::string_view websocket_protocols;  // may carry base64url.bearer.authorization.k8s.io.<token>
 };
@@ -74,8 +75,8 @@ struct Authenticated {
 class Authenticator {
  public:
   virtual ~Authenticator() = default;
-  // Errors: unauthenticated for credentials that are wrong. Without credentials the answer is
-  // system:anonymous.
+  // Errors: unauthenticated for credentials that are wrong, as long as no other is good. Without
+  // credentials the answer is system:anonymous.
   virtual base::Result<Authenticated> authenticate(const Credentials& credentials) const = 0;
   // Whose a bearer token is, when it is for one of `audiences` (empty: for this API). Errors:
   // unauthenticated in upstream's words.

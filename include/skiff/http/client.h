@@ -69,6 +69,7 @@ struct BlockingRequest {
   std::string ca_pem;  // https: empty = the system's store
   std::string certificate_pem, key_pem;
   bool insecure = false;
+  VerificationTime now;
   int timeout_ms = 30'000;  // of each read
   std::size_t body_bytes_max = 16u << 20;
   // When set, gets the body piece by piece of a 2xx answer and returns whether to go on.

@@ -46,6 +46,8 @@ struct Peer {
   std::vector<std::string> certificate_organizations;
   std::string certificate_fingerprint;  // sha256, lower-case hex
   std::string certificate_key_sha256;   // of its public key, lower-case hex
+  // Why the client certificate that was shown is not believed; then the members above are empty.
+  std::string certificate_error;
 };
 
 struct Request {

@@ -20,7 +20,8 @@ class TlsContext {
 };
 
 // The time at which certificates are judged, for boards whose clock is not set; empty: the
-// system's.
+// system's. Where it is given, a certificate that begins later is good: an authority signs nothing
+// for the future, so it is the clock that is behind.
 using VerificationTime = std::function<base::WallTime()>;
 
 struct TlsServerOptions {

@@ -9,6 +9,7 @@ api::Outcome<> filter_authenticate(RequestContext& context) {
   credentials.certificate_common_name = request.peer.certificate_common_name;
   credentials.certificate_organizations = &request.peer.certificate_organizations;
   credentials.certificate_fingerprint = request.peer.certificate_fingerprint;
+  credentials.certificate_error = request.peer.certificate_error;
   credentials.authorization_header = request.headers.get("Authorization");
   credentials.websocket_protocols = request.headers.get("Sec-WebSocket-Protocol");
   auto found = context.services.authenticator->authenticate(credentials);

@@ -76,6 +76,19 @@ bool CredentialKeeper::has_ended() const {
 }
 
 base::Task<base::Status> CredentialKeeper::look() {
+  auto renewing = renew_what_is_due();
+  auto renewed = co_await std::move(renewing);
+  if (renewed.code() != base::Code::unauthenticated) co_return renewed;
+  base::log_warning("the master takes the certificate no more, coming back by the node's key",
+                    {{"node", node_.name}});
+  auto coming = join_again(config_, loop_, random_, node_, cancel_);
+  auto fresh = co_await std::move(coming);
+  if (!fresh) co_return fresh.status();
+  auto taking = take_over(std::move(*fresh));
+  co_return co_await std::move(taking);
+}
+
+base::Task<base::Status> CredentialKeeper::renew_what_is_due() {
   bool is_due = rest().count() <= 0;
   if (!is_due) {
     auto asking = ask("{}");
@@ -107,7 +120,11 @@ base::Task<base::Status> CredentialKeeper::renew() {
   auto fetching = fetch();
   auto fetched = co_await std::move(fetching);
   if (!fetched) co_return fetched.status();
-  JoinedNode fresh = std::move(*fetched);
+  auto taking = take_over(std::move(*fetched));
+  co_return co_await std::move(taking);
+}
+
+base::Task<base::Status> CredentialKeeper::take_over(JoinedNode fresh) {
   fresh.cluster = node_.cluster;
   auto write = [data_dir = config_.data_dir, fresh]() -> base::Status {
     SKIFF_ASSIGN_OR_RETURN(JoinedFiles files, read_joined_files(data_dir));
@@ -123,7 +140,8 @@ base::Task<base::Status> CredentialKeeper::renew() {
   co_return base::Status::ok();
 }
 
-// The answer of the first master that gives one.
+// The answer of the first master that gives one; the others would take the certificate no more
+// than one that refuses it.
 base::Task<base::Result<std::string>> CredentialKeeper::ask(std::string body) {
   base::Status last = base::unavailable("no master is named");
   for (const auto& server : config_.servers) {
@@ -143,6 +161,7 @@ base::Task<base::Result<std::string>> CredentialKeeper::ask(std::string body) {
     auto answer = co_await std::move(sending);
     if (answer && answer->status == 200) co_return std::move(answer->body);
     last = answer ? refusal_of(answer->status, answer->body) : answer.status();
+    if (last.code() == base::Code::unauthenticated) break;
   }
   co_return last;
 }

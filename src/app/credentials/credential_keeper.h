@@ -20,7 +20,8 @@ class CredentialKeeper {
                    base::Random& random, base::CancelToken cancel);
 
   base::Task<void> run();
-  // Renews what is due, and everything when the cluster trusts others than this node does.
+  // Renews what is due, and everything when the cluster trusts others than this node does. Comes
+  // back by its key when the masters do not take its certificate any more.
   base::Task<base::Status> look();
   const JoinedNode& node() const { return node_; }
 
@@ -29,8 +30,10 @@ class CredentialKeeper {
   base::Duration rest() const;
   // The certificate for masters: this node can say nothing with it.
   bool has_ended() const;
+  base::Task<base::Status> renew_what_is_due();
   base::Task<base::Status> renew();
   base::Task<base::Result<JoinedNode>> fetch();
+  base::Task<base::Status> take_over(JoinedNode fresh);
   base::Task<base::Result<std::string>> ask(std::string body);
 
   const Config& config_;

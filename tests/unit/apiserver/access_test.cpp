@@ -32,6 +32,33 @@ TEST_CASE("nobody gets in but for public paths, and is told what it may not") {
   CHECK(api.call("GET", "/api").status == 200);
 }
 
+TEST_CASE("a client certificate that is foreign or expired is 401, but not beside a good token") {
+  ApiFixture api;
+  auto account = api.call("POST", "/api/v1/namespaces/default/serviceaccounts",
+                          R"({"metadata":{"name":"robot"}})");
+  REQUIRE(account.status == 201);
+  auto made = api.call("POST", "/api/v1/namespaces/default/serviceaccounts/robot/token", R"({})");
+  REQUIRE(made.status == 201);
+  const std::string token(made.json()["status"]["token"].as_string());
+  api.user.clear();
+  api.groups.clear();
+  auto with_token = [&](std::string_view text, const char* path) {
+    auto request = api.request("GET", path);
+    request.peer.certificate_error = "certificate has expired";
+    if (!text.empty()) request.headers.set("Authorization", "Bearer " + std::string(text));
+    return api.send(std::move(request));
+  };
+  auto refused = with_token("", "/api/v1/pods");
+  CHECK(refused.status == 401);
+  CHECK(refused.message() == "Unauthorized");
+  // Also where nobody needs a name, as upstream.
+  CHECK(with_token("", "/readyz").status == 401);
+  CHECK(with_token("nonsense", "/api/v1/pods").status == 401);
+  auto robot = with_token(token, "/api/v1/pods");
+  CHECK(robot.status == 403);
+  CHECK(robot.message().find("system:serviceaccount:default:robot") != std::string::npos);
+}
+
 TEST_CASE("only masters act as others, and then with the others' rights") {
   ApiFixture api;
   auto request = api.request("GET", "/api/v1/pods");

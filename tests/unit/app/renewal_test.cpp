@@ -140,3 +140,30 @@ TEST_CASE("a running node whose certificates have ended comes back by its key") 
   // And its next connections are good.
   REQUIRE(node.run(RunningNode::look_now).is_ok());
 }
+
+TEST_CASE("a running node whose certificate the master takes no more comes back by its key") {
+  Cluster cluster;
+  RunningNode node;
+  node.config.servers = {{"127.0.0.1", cluster.port()}};
+  node.config.token = cluster.make_token();
+  REQUIRE(node.run(RunningNode::join_now).is_ok());
+  node.config.token.clear();
+  const JoinedNode before = node.node;
+  SECTION("it has ended, and the node's own clock does not know") {
+    node.node.certificate_pem = cluster.ended_certificate("n1", before.key_pem);
+  }
+  SECTION("it is the one for serving") { node.node.certificate_pem = before.serving_certificate_pem; }
+  node.open_tls();
+  node.node.certificate_pem = before.certificate_pem;
+  REQUIRE(node.run(RunningNode::look_now).is_ok());
+  CHECK(node.node.certificate_pem != before.certificate_pem);
+  CHECK(node.node.key_pem == before.key_pem);
+  CHECK(node.node.cluster.cluster_dns == before.cluster.cluster_dns);
+  auto files = read_joined_files(node.config.data_dir);
+  REQUIRE(files);
+  REQUIRE(files->joined);
+  CHECK(files->joined->certificate_pem == node.node.certificate_pem);
+  // What it has now is good.
+  REQUIRE(node.run(RunningNode::look_now).is_ok());
+  CHECK(files->joined->certificate_pem == node.node.certificate_pem);
+}

@@ -181,6 +181,17 @@ TEST_CASE("client: TLS with verification, client certificate, and a wrong CA or 
   http::TlsClientOptions insecure;
   insecure.insecure = true;
   CHECK(ask(insecure, "elsewhere.example"));
+
+  // A board in 1970 believes what its authority has signed, and nothing else.
+  http::TlsClientOptions in_1970{ca.pem};
+  in_1970.now = [] { return base::WallTime::from_unix_seconds(60); };
+  CHECK(ask(in_1970, "localhost"));
+  CHECK(!ask(in_1970, "elsewhere.example"));
+  in_1970.ca_pem = other.pem;
+  CHECK(!ask(in_1970, "localhost"));
+  http::TlsClientOptions far_ahead{ca.pem};
+  far_ahead.now = [] { return base::WallTime::from_unix_seconds(4'000'000'000); };
+  CHECK(has(ask(far_ahead, "localhost").status().message(), "certificate has expired"));
 }
 
 TEST_CASE("client: streams arrive piece by piece and both directions of a raw pipe work") {

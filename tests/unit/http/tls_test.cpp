@@ -16,15 +16,17 @@ FunctionHandler who_handler() {
     co_return text_response(base::concat(
         "cn=", request.peer.certificate_common_name,
         " o=", base::join(request.peer.certificate_organizations, "|"),
-        " fp=", request.peer.certificate_fingerprint.size(), " ", request.body.size()));
+        " fp=", request.peer.certificate_fingerprint.size(), " ", request.body.size(), " ",
+        request.peer.certificate_error));
   };
   return handler;
 }
 
-std::shared_ptr<http::TlsContext> server_context(TestCa& ca, TestCa& client_ca) {
+std::shared_ptr<http::TlsContext> server_context(TestCa& ca, TestCa& client_ca,
+                                                 http::VerificationTime now = {}) {
   auto identity = ca.issue("server", {});
-  auto context =
-      http::make_tls_server_context({identity.certificate_pem, identity.key_pem, client_ca.pem});
+  auto context = http::make_tls_server_context(
+      {identity.certificate_pem, identity.key_pem, client_ca.pem, true, std::move(now)});
   INFO(context.status().to_string());
   REQUIRE(context);
   return *context;
@@ -53,7 +55,31 @@ TEST_CASE("TLS: a client certificate names the peer, one of another CA does not"
   }
   TestClient client(server.port(), ca.pem, &mallory);
   REQUIRE(client.send(kGet));
-  CHECK(client.read_response().find("cn= o= fp=0") != std::string::npos);
+  auto answer = client.read_response();
+  CHECK(answer.find("cn= o= fp=0") != std::string::npos);
+  CHECK(answer.find("unable to get local issuer certificate") != std::string::npos);
+}
+
+TEST_CASE("TLS: a clock that is behind believes a client, one that is past its end does not") {
+  TestCa ca, other;
+  auto handler = who_handler();
+  auto alice = ca.issue("alice", {"dev"});
+  auto mallory = other.issue("alice", {"dev"});
+  auto answer_at = [&](base::WallTime now, const Identity& identity) {
+    TestServer server(handler, {}, server_context(ca, ca, [now] { return now; }));
+    TestClient client(server.port(), ca.pem, &identity);
+    REQUIRE(client.send(kGet));
+    return client.read_response();
+  };
+  const auto past = base::WallTime::from_unix_seconds(60);
+  const auto future = base::WallTime::from_unix_seconds(4'000'000'000);
+  CHECK(answer_at(past, alice).find("cn=alice o=dev fp=64") != std::string::npos);
+  auto forged = answer_at(past, mallory);
+  CHECK(forged.find("cn= o= fp=0") != std::string::npos);
+  CHECK(forged.find("unable to get local issuer certificate") != std::string::npos);
+  auto expired = answer_at(future, alice);
+  CHECK(expired.find("cn= o= fp=0") != std::string::npos);
+  CHECK(expired.find("certificate has expired") != std::string::npos);
 }
 
 TEST_CASE("TLS: large bodies pass in both directions") {
