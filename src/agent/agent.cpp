@@ -38,6 +38,7 @@ class AgentImpl final : public Agent {
  public:
   explicit AgentImpl(AgentOptions options)
       : options_(std::move(options)),
+        ages_(options_.timers->clock()),
         context_{options_, {}, {}},
         configs_(*options_.client, *options_.executor, *options_.timers),
         tokens_(*options_.client, *options_.timers),
@@ -53,6 +54,7 @@ class AgentImpl final : public Agent {
     prober_ = make_prober(options_);
     context_.node = {options_.node_name, options_.node_ip, 0, 0};
     context_.dns = {options_.cluster_dns, options_.cluster_domain, {}};
+    context_.ages = &ages_;
     context_.configs = &configs_;
     context_.tokens = &tokens_;
     context_.puller = &puller_;
@@ -95,6 +97,7 @@ class AgentImpl final : public Agent {
     scope.spawn(reporter_->run_status(scope.token()));
     if (!options_.master_renews_lease) scope.spawn(reporter_->run_lease(scope.token()));
     scope.spawn(collect_images(scope.token()));
+    scope.spawn(base::keep_looking(ages_, *options_.timers, scope.token()));
     scope.spawn(pods->run(scope.token()));
     scope.spawn(node->run(scope.token()));
     bool synced = co_await pods->wait_synced(scope.token());
@@ -254,6 +257,7 @@ class AgentImpl final : public Agent {
   }
 
   AgentOptions options_;
+  base::AgeMeter ages_;
   AgentContext context_;
   PodWorkerHooks hooks_;
   ConfigCache configs_;

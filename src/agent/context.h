@@ -2,6 +2,7 @@
 #pragma once
 
 #include <skiff/agent/agent.h>
+#include <skiff/base/age.h>
 
 #include "agent/container/plan_env.h"
 #include "agent/container/plan_options.h"
@@ -25,9 +26,14 @@ struct AgentContext {
   ImagePuller* puller = nullptr;
   Prober* prober = nullptr;
   client::Informer* services = nullptr;
+  base::AgeMeter* ages = nullptr;
 
   base::Timers& timers() const { return *options.timers; }
   base::WallTime now() const { return options.timers->clock().now(); }
+  // Whatever the clock has done since.
+  base::AgeOf age_of() const {
+    return [meter = ages](base::WallTime time) { return meter->age_of(time); };
+  }
   base::MonotonicTime monotonic() const { return options.timers->clock().monotonic(); }
   std::string pod_dir(const std::string& uid) const { return options.data_dir + "/pods/" + uid; }
   std::string volatile_dir(const std::string& uid) const {

@@ -8,6 +8,7 @@ namespace {
 
 // Corrections by NTP are no jumps.
 constexpr Duration kDriftMax = 5s;
+constexpr Duration kLookInterval = 30s;
 // A clock that jumps more often is not worth more memory: the oldest stretch is forgotten.
 constexpr std::size_t kStretchesMax = 16;
 
@@ -28,6 +29,22 @@ void AgeMeter::look(WallTime wall, MonotonicTime now) {
   }
   stretches_.push_back({wall, now, now});
   if (stretches_.size() > kStretchesMax) stretches_.erase(stretches_.begin());
+}
+
+void AgeMeter::look() {
+  const WallTime wall = clock_.now();
+  const MonotonicTime now = clock_.monotonic();
+  std::lock_guard lock(mutex_);
+  look(wall, now);
+}
+
+Task<void> keep_looking(AgeMeter& ages, Timers& timers, CancelToken cancel) {
+  for (;;) {
+    auto sleeping = sleep(timers, kLookInterval, cancel);
+    const bool slept = co_await std::move(sleeping);
+    if (!slept) co_return;
+    ages.look();
+  }
 }
 
 // Each stretch is drawn out to where the one before was seen last: that is when the clock jumped,

@@ -14,13 +14,16 @@ class ManagerImpl final : public ControllerManager {
   ManagerImpl(const ManagerOptions& options, const NodeCidrRange& cidrs)
       : executor_(*options.executor),
         informers_(*options.client, *options.timers, parsed_),
-        context_{*options.client, executor_, *options.timers, *options.random, parsed_, informers_},
+        timers_(*options.timers),
+        ages_(timers_.clock()),
+        context_{*options.client, executor_, timers_, *options.random, parsed_, informers_, ages_},
         controllers_(list_of_controllers(context_, options, cidrs)) {}
 
   base::Task<void> run(base::CancelToken cancel) override {
     base::TaskScope scope(executor_);
     for (auto& controller : controllers_) scope.spawn(controller->run(cancel));
     scope.spawn(informers_.run(executor_, cancel));
+    scope.spawn(base::keep_looking(ages_, timers_, cancel));
     co_await scope.join();
   }
 
@@ -28,6 +31,8 @@ class ManagerImpl final : public ControllerManager {
   base::Executor& executor_;
   ParsedObjects parsed_;
   InformerSet informers_;
+  base::Timers& timers_;
+  base::AgeMeter ages_;
   Context context_;
   std::vector<std::unique_ptr<Controller>> controllers_;
 };

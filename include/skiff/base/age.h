@@ -1,8 +1,11 @@
 // How long ago something was, on boards whose clock jumps.
 #pragma once
 
+#include <skiff/base/cancel.h>
 #include <skiff/base/clock.h>
+#include <skiff/base/task.h>
 
+#include <functional>
 #include <mutex>
 #include <vector>
 
@@ -16,6 +19,8 @@ class AgeMeter {
   explicit AgeMeter(const Clock& clock);
   // Negative for times to come.
   Duration age_of(WallTime time);
+  // A jump is known as well as the clock was looked at before it: here and in age_of().
+  void look();
 
  private:
   // From `wall` on, until the next jump, the clock went evenly.
@@ -29,5 +34,11 @@ class AgeMeter {
   std::mutex mutex_;
   std::vector<Stretch> stretches_;  // oldest first, never empty; under mutex_
 };
+
+// How old something is that was stamped then.
+using AgeOf = std::function<Duration(WallTime time)>;
+
+// Looks twice a minute, until cancelled.
+Task<void> keep_looking(AgeMeter& ages, Timers& timers, CancelToken cancel);
 
 }  // namespace skiff::base

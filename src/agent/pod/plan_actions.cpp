@@ -109,15 +109,15 @@ PodActions plan_actions(const PodRecord& record, base::MonotonicTime now) {
   return Planner(record, now).plan();
 }
 
-std::optional<base::Duration> time_to_deadline(const PodRecord& record, base::WallTime now) {
+std::optional<base::Duration> time_to_deadline(const PodRecord& record, const base::AgeOf& age_of) {
   const auto& deadline = record.pod["spec"]["activeDeadlineSeconds"];
   if (!deadline.is_number() || !record.started_at) return std::nullopt;
   std::int64_t seconds = std::min<std::int64_t>(deadline.as_int(), 1'000'000'000);
-  return *record.started_at + std::chrono::seconds(seconds) - now;
+  return std::chrono::seconds(seconds) - age_of(*record.started_at);
 }
 
-bool is_past_deadline(const PodRecord& record, base::WallTime now) {
-  auto left = time_to_deadline(record, now);
+bool is_past_deadline(const PodRecord& record, const base::AgeOf& age_of) {
+  auto left = time_to_deadline(record, age_of);
   return left.has_value() && *left <= base::Duration(0);
 }
 

@@ -1,6 +1,8 @@
 // What a running pod needs next: which containers to start, which to stop. Pure.
 #pragma once
 
+#include <skiff/base/age.h>
+
 #include "agent/pod/pod_model.h"
 
 #include <optional>
@@ -25,8 +27,8 @@ struct PodActions {
 PodActions plan_actions(const PodRecord& record, base::MonotonicTime now);
 
 // True when the pod has exceeded spec.activeDeadlineSeconds since status.startTime.
-bool is_past_deadline(const PodRecord& record, base::WallTime now);
+bool is_past_deadline(const PodRecord& record, const base::AgeOf& age_of);
 // How long until then; nullopt without a deadline.
-std::optional<base::Duration> time_to_deadline(const PodRecord& record, base::WallTime now);
+std::optional<base::Duration> time_to_deadline(const PodRecord& record, const base::AgeOf& age_of);
 
 }  // namespace skiff::agent

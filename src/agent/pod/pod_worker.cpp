@@ -142,7 +142,7 @@ bool PodWorker::wants_termination() {
   if (removed_ || record_.terminating) return true;
   if (!record_.pod["metadata"]["deletionTimestamp"].empty()) return true;
   if (is_terminal_phase(record_.pod["status"]["phase"].as_string())) return true;
-  if (is_past_deadline(record_, context_.now())) {
+  if (is_past_deadline(record_, context_.age_of())) {
     record_.failed_reason = "DeadlineExceeded";
     record_.failed_message = "Pod was active on the node longer than the specified deadline";
     return true;
@@ -278,8 +278,9 @@ base::Task<void> PodWorker::be_running() {
   auto sooner = [&](base::MonotonicTime when) {
     if (!until || when < *until) until = when;
   };
-  if (auto left = time_to_deadline(record_, context_.now())) sooner(context_.monotonic() + *left);
-  if (tokens_refresh_at_) sooner(context_.monotonic() + (*tokens_refresh_at_ - context_.now()));
+  if (auto left = time_to_deadline(record_, context_.age_of()))
+    sooner(context_.monotonic() + *left);
+  if (tokens_refresh_at_) sooner(*tokens_refresh_at_);
   for (const auto& [name, extra] : extras_)
     if (extra.show_back_off_at > context_.monotonic()) sooner(extra.show_back_off_at);
   if (!volumes_ready_) sooner(retry_.not_before);

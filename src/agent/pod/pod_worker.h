@@ -162,7 +162,7 @@ class PodWorker {
   std::set<std::string> early_exits_;
   bool sandbox_dirty_ = false, removed_ = false, volumes_ready_ = false, config_changed_ = false;
   VolumePaths volume_paths_;
-  std::optional<base::WallTime> tokens_refresh_at_;
+  std::optional<base::MonotonicTime> tokens_refresh_at_;
   std::optional<base::MonotonicTime> terminating_since_;
   codec::Json local_status_;
 };

@@ -49,7 +49,7 @@ base::Task<base::Status> PodWorker::step_volumes() {
 }
 
 base::Task<void> PodWorker::keep_volumes_fresh() {
-  bool due = tokens_refresh_at_ && *tokens_refresh_at_ <= context_.now();
+  bool due = tokens_refresh_at_ && *tokens_refresh_at_ <= context_.monotonic();
   bool retry = !volumes_ready_ && retry_.not_before <= context_.monotonic();
   if (!config_changed_ && !due && !retry) co_return;
   config_changed_ = false;
@@ -58,7 +58,7 @@ base::Task<void> PodWorker::keep_volumes_fresh() {
     volumes_ready_ = true;
     co_return;
   }
-  if (due) tokens_refresh_at_ = context_.now() + kTokenRetry;
+  if (due) tokens_refresh_at_ = context_.monotonic() + kTokenRetry;
   retry_.not_before = context_.monotonic() + kConfigRetry;
 }
 

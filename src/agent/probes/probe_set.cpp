@@ -64,7 +64,7 @@ base::Task<void> ProbeSet::run(std::shared_ptr<Target> target, ProbeKind kind,
   ProbeCounter counter(settings);
   std::optional<bool> told;
   std::string path = container_field_path(target->pod, target->name);
-  base::Duration wait = target->started_at + settings.initial_delay - context_.now();
+  base::Duration wait = settings.initial_delay - context_.ages->age_of(target->started_at);
   // Many containers that are adopted at once must not be probed in one moment.
   if (wait < -settings.period)
     wait = base::Duration(static_cast<std::int64_t>(

@@ -10,8 +10,8 @@ namespace skiff::agent {
 
 using codec::Json;
 
-base::WallTime token_refresh_time(base::WallTime issued, base::Duration life) {
-  return issued + std::min<base::Duration>(life / 10 * 8, kTokenRefreshAgeMax);
+base::Duration token_refresh_age(base::Duration life) {
+  return std::min<base::Duration>(life / 10 * 8, kTokenRefreshAgeMax);
 }
 
 base::Task<base::Result<TokenCache::Entry>> TokenCache::request(Json pod, TokenKey key) {
@@ -35,11 +35,12 @@ base::Task<base::Result<TokenCache::Entry>> TokenCache::request(Json pod, TokenK
   Entry entry;
   entry.token = (*answer)["status"]["token"].as_string();
   if (entry.token.empty()) co_return base::internal_error("the API issued an empty token");
-  base::WallTime now = timers_.clock().now();
-  entry.expires_at = now + std::chrono::seconds(key.seconds);
-  auto expires = base::parse_rfc3339((*answer)["status"]["expirationTimestamp"].as_string());
-  if (expires) entry.expires_at = *expires;
-  entry.refresh_at = token_refresh_time(now, entry.expires_at - now);
+  // The master may give less than was asked for.
+  const auto seconds = (*answer)["spec"]["expirationSeconds"].as_int(key.seconds);
+  const base::Duration life = std::chrono::seconds(std::min<std::int64_t>(seconds, key.seconds));
+  const auto now = timers_.clock().monotonic();
+  entry.expires_at = now + life;
+  entry.refresh_at = now + token_refresh_age(life);
   co_return entry;
 }
 
@@ -49,11 +50,11 @@ base::Task<base::Result<TokenCache::Tokens>> TokenCache::fetch(Json pod,
   std::string uid(pod["metadata"]["uid"].as_string());
   for (const auto& key : keys) {
     std::pair<std::string, TokenKey> id(uid, key);
-    base::WallTime now = timers_.clock().now();
+    auto now = timers_.clock().monotonic();
     auto it = entries_.find(id);
     if (it == entries_.end() || it->second.refresh_at <= now) {
       auto fresh = co_await request(pod, key);
-      now = timers_.clock().now();
+      now = timers_.clock().monotonic();
       it = entries_.find(id);
       if (fresh) {
         it = entries_.insert_or_assign(id, std::move(*fresh)).first;

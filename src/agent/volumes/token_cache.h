@@ -13,18 +13,18 @@
 
 namespace skiff::agent {
 
-// When a token that was issued at `issued` for `life` is asked for again: at 80 % of its life or
-// after a day, whichever comes first.
-base::WallTime token_refresh_time(base::WallTime issued, base::Duration life);
+// How long after it was issued a token is asked for again: at 80 % of its life or after a day,
+// whichever comes first.
+base::Duration token_refresh_age(base::Duration life);
 
-// Loop-only.
+// Tokens age in time that has really passed, whatever the clocks of node and master say. Loop-only.
 class TokenCache {
  public:
   TokenCache(client::Client& client, base::Timers& timers) : client_(client), timers_(timers) {}
 
   struct Tokens {
     std::map<TokenKey, std::string> values;
-    std::optional<base::WallTime> refresh_at;  // the earliest; none without tokens
+    std::optional<base::MonotonicTime> refresh_at;  // the earliest; none without tokens
   };
   // Tokens bound to the pod. When renewal fails, one that is still valid is given again and asked
   // for again after kTokenRetry. Errors: the API's, when there is none at all.
@@ -34,7 +34,7 @@ class TokenCache {
  private:
   struct Entry {
     std::string token;
-    base::WallTime refresh_at, expires_at;
+    base::MonotonicTime refresh_at, expires_at;
   };
   base::Task<base::Result<Entry>> request(codec::Json pod, TokenKey key);
 

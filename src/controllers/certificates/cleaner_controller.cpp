@@ -1,5 +1,3 @@
-#include <skiff/base/age.h>
-
 #include <algorithm>
 
 #include "controllers/certificates/plan_cleanup.h"
@@ -17,9 +15,7 @@ using base::Task;
 class CleanerController final : public KeyedController {
  public:
   explicit CleanerController(Context& context)
-      : KeyedController(context),
-        requests_(needs(kSigningRequests)),
-        ages_(context.timers.clock()) {
+      : KeyedController(context), requests_(needs(kSigningRequests)) {
     enqueue_on_change(kSigningRequests);
   }
   std::string_view name() const override { return "csrcleaner"; }
@@ -28,8 +24,7 @@ class CleanerController final : public KeyedController {
   Task<Status> sync(std::string key) override {
     JsonPtr csr = context_.find(requests_, key);
     if (!csr || api::is_being_deleted(*csr)) co_return Status::ok();
-    auto rest = rest_of_life(*csr, context_.now(),
-                             [this](base::WallTime time) { return ages_.age_of(time); });
+    auto rest = rest_of_life(*csr, context_.now(), context_.age_of());
     if (!rest) co_return Status::ok();
     if (rest->count() > 0) {
       // Stamps have whole seconds.
@@ -44,7 +39,6 @@ class CleanerController final : public KeyedController {
   }
 
   client::Informer& requests_;
-  base::AgeMeter ages_;
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <skiff/client/recorder.h>
 #include <skiff/client/work_queue.h>
 
+#include <skiff/base/age.h>
 #include <skiff/base/random.h>
 
 #include <array>
@@ -74,7 +75,11 @@ struct Context {
   base::Random& random;
   ParsedObjects& parsed;
   InformerSet& informers;
+  base::AgeMeter& ages;
 
+  base::AgeOf age_of() const {
+    return [&meter = ages](base::WallTime time) { return meter.age_of(time); };
+  }
   base::WallTime now() const { return timers.clock().now(); }
   std::unique_ptr<client::EventRecorder> recorder(std::string component) const {
     return client::make_recorder(client, executor, timers, std::move(component), "");

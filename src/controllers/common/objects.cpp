@@ -34,11 +34,11 @@ std::optional<base::WallTime> ready_since(const Json& pod) {
   return time_at(api::find_condition(pod, "Ready"), {"lastTransitionTime"});
 }
 
-bool is_pod_available(const Json& pod, std::int64_t min_ready_seconds, base::WallTime now) {
+bool is_pod_available(const Json& pod, std::int64_t min_ready_seconds, const base::AgeOf& age_of) {
   if (!is_pod_ready(pod)) return false;
   if (min_ready_seconds == 0) return true;
   auto since = ready_since(pod);
-  return since && *since + std::chrono::seconds(min_ready_seconds) <= now;
+  return since && age_of(*since) >= std::chrono::seconds(min_ready_seconds);
 }
 
 Json controller_reference(const Json& owner, std::string_view api_version, std::string_view kind) {

@@ -3,6 +3,7 @@
 
 #include <skiff/api/object.h>
 #include <skiff/api/summary.h>
+#include <skiff/base/age.h>
 #include <skiff/base/clock.h>
 #include <skiff/client/client.h>
 #include <skiff/codec/json.h>
@@ -23,7 +24,7 @@ bool is_pod_ready(const Json& pod);
 // When the Ready condition became what it is.
 std::optional<base::WallTime> ready_since(const Json& pod);
 // Ready for at least `min_ready_seconds`.
-bool is_pod_available(const Json& pod, std::int64_t min_ready_seconds, base::WallTime now);
+bool is_pod_available(const Json& pod, std::int64_t min_ready_seconds, const base::AgeOf& age_of);
 
 std::optional<base::WallTime> time_at(const Json& object,
                                       std::initializer_list<std::string_view> path);

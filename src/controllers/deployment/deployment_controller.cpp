@@ -285,11 +285,11 @@ bool DeploymentController::has_running_old_pods(const Rollout& rollout) const {
 }
 
 Task<Status> DeploymentController::finish_step(RolloutPtr rollout) {
-  base::WallTime now = context_.now();
-  Json status = plan_rollout_status(rollout->view(), now);
+  const auto age_of = context_.age_of();
+  Json status = plan_rollout_status(rollout->view(), context_.now(), age_of);
   if (is_complete(rollout->deployment, status))
     SKIFF_CO_RETURN_IF_ERROR(co_await clean_history(rollout));
-  if (auto after = until_deadline(rollout->deployment, status, now))
+  if (auto after = until_deadline(rollout->deployment, status, age_of))
     queue_->add_after(api::object_key(rollout->deployment), *after);
   co_return co_await write_status(rollout, std::move(status));
 }

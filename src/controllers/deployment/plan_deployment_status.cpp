@@ -41,7 +41,7 @@ bool is_progressing(const Json& deployment, const Json& status) {
          grew("availableReplicas");
 }
 
-bool is_timed_out(const Json& deployment, const Json& status, base::WallTime now) {
+bool is_timed_out(const Json& deployment, const Json& status, const base::AgeOf& age_of) {
   const Json& condition = condition_of(status["conditions"], "Progressing");
   if (condition.is_null()) return false;
   std::string_view reason = condition["reason"].as_string();
@@ -49,7 +49,7 @@ bool is_timed_out(const Json& deployment, const Json& status, base::WallTime now
   if (reason == kTimedOut) return true;
   auto from = time_at(condition, {"lastUpdateTime"});
   auto deadline = deployment.at({"spec", "progressDeadlineSeconds"}).as_int();
-  return from && *from + std::chrono::seconds(deadline) < now;
+  return from && age_of(*from) > std::chrono::seconds(deadline);
 }
 
 void set_replica_failure(const DeploymentView& view, Json& status, base::WallTime now) {
@@ -66,7 +66,8 @@ void set_replica_failure(const DeploymentView& view, Json& status, base::WallTim
   remove_condition(status["conditions"], "ReplicaFailure");
 }
 
-void set_progress(const DeploymentView& view, Json& status, base::WallTime now) {
+void set_progress(const DeploymentView& view, Json& status, base::WallTime now,
+                  const base::AgeOf& age_of) {
   const Json& deployment = view.deployment;
   const Json& seen = status;  // reading through `status` would add what is absent
   const Json current = condition_of(seen["conditions"], "Progressing");
@@ -85,7 +86,7 @@ void set_progress(const DeploymentView& view, Json& status, base::WallTime now) 
       for (Json& condition : status["conditions"].mutable_items())
         if (condition["type"].as_string() == "Progressing")
           condition.set("lastTransitionTime", current["lastTransitionTime"]);
-  } else if (is_timed_out(deployment, status, now)) {
+  } else if (is_timed_out(deployment, status, age_of)) {
     set_deployment_condition(status, "Progressing", "False", kTimedOut,
                              base::concat(subject(view), " has timed out progressing."), now);
   }
@@ -156,10 +157,11 @@ bool is_complete(const Json& deployment, const Json& status) {
              deployment.at({"metadata", "generation"}).as_int();
 }
 
-Json plan_rollout_status(const DeploymentView& view, base::WallTime now) {
+Json plan_rollout_status(const DeploymentView& view, base::WallTime now,
+                         const base::AgeOf& age_of) {
   Json status = plan_status(view, now);
   if (has_progress_deadline(view.deployment))
-    set_progress(view, status, now);
+    set_progress(view, status, now, age_of);
   else
     remove_condition(status["conditions"], "Progressing");
   set_replica_failure(view, status, now);
@@ -167,7 +169,7 @@ Json plan_rollout_status(const DeploymentView& view, base::WallTime now) {
 }
 
 std::optional<base::Duration> until_deadline(const Json& deployment, const Json& status,
-                                             base::WallTime now) {
+                                             const base::AgeOf& age_of) {
   const Json& condition = condition_of(status["conditions"], "Progressing");
   if (!has_progress_deadline(deployment) || condition.is_null()) return std::nullopt;
   const auto reason = condition["reason"].as_string();
@@ -176,7 +178,7 @@ std::optional<base::Duration> until_deadline(const Json& deployment, const Json&
   auto from = time_at(condition, {"lastUpdateTime"});
   if (!from) return std::nullopt;
   auto deadline = deployment.at({"spec", "progressDeadlineSeconds"}).as_int();
-  base::Duration after = *from + std::chrono::seconds(deadline + 1) - now;
+  const base::Duration after = std::chrono::seconds(deadline + 1) - age_of(*from);
   return std::max<base::Duration>(after, std::chrono::seconds(1));
 }
 

@@ -21,11 +21,11 @@ bool has_progress_deadline(const Json& deployment);
 // Counters and the Available condition; other conditions as they were.
 Json plan_status(const DeploymentView& view, base::WallTime now);
 // Also Progressing and ReplicaFailure, as after a step of a rollout.
-Json plan_rollout_status(const DeploymentView& view, base::WallTime now);
+Json plan_rollout_status(const DeploymentView& view, base::WallTime now, const base::AgeOf& age_of);
 bool is_complete(const Json& deployment, const Json& status);
 // When an unchanged rollout has to be looked at again for its deadline; nullopt for never.
 std::optional<base::Duration> until_deadline(const Json& deployment, const Json& status,
-                                             base::WallTime now);
+                                             const base::AgeOf& age_of);
 // Sets the condition as upstream's SetDeploymentCondition does (lastUpdateTime included). Returns
 // whether it changed.
 bool set_deployment_condition(Json& status, std::string_view type, std::string_view state,

@@ -1,7 +1,6 @@
 #include "controllers/list_of_controllers.h"
 #include "controllers/nodes/plan_taint_eviction.h"
 
-#include <skiff/base/age.h>
 #include <skiff/base/strings.h>
 
 namespace skiff::controllers {
@@ -21,7 +20,6 @@ class TaintEvictionController final : public KeyedController {
       : KeyedController(context),
         nodes_(needs(nodes)),
         pods_(needs(pods)),
-        ages_(context.timers.clock()),
         recorder_(context.recorder("taint-eviction-controller")) {
     enqueue_on_change(nodes);
     watch(pods, [this](const api::StoredObject& before, const api::StoredObject& after) {
@@ -37,7 +35,7 @@ class TaintEvictionController final : public KeyedController {
   Task<Status> sync(std::string key) override {
     JsonPtr node = context_.find(nodes_, key);
     if (!node || !has_no_execute(*node)) co_return Status::ok();
-    auto age_of = [this](base::WallTime time) { return ages_.age_of(time); };
+    const auto age_of = context_.age_of();
     std::optional<base::Duration> next;
     for (const auto& object : pods_.by_index("node", key)) {
       JsonPtr pod = context_.parsed.parse(object);
@@ -82,7 +80,6 @@ class TaintEvictionController final : public KeyedController {
 
   client::Informer& nodes_;
   client::Informer& pods_;
-  base::AgeMeter ages_;
   std::unique_ptr<client::EventRecorder> recorder_;
 };
 

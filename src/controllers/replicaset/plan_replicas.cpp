@@ -89,7 +89,8 @@ Json make_replica_pod(const Json& set) {
 }
 
 Json plan_replica_status(const Json& set, const std::vector<JsonPtr>& active,
-                         const ReplicaFailure& failure, bool scaled, base::WallTime now) {
+                         const ReplicaFailure& failure, bool scaled, base::WallTime now,
+                         const base::AgeOf& age_of) {
   const Json& template_labels = set.at({"spec", "template", "metadata", "labels"});
   std::int64_t min_ready = set.at({"spec", "minReadySeconds"}).as_int();
   std::int64_t labeled = 0, ready = 0, available = 0;
@@ -99,7 +100,7 @@ Json plan_replica_status(const Json& set, const std::vector<JsonPtr>& active,
     for (const auto& member : template_labels.members()) all &= labels[member.key] == member.value;
     labeled += all;
     ready += is_pod_ready(*pod);
-    available += is_pod_available(*pod, min_ready, now);
+    available += is_pod_available(*pod, min_ready, age_of);
   }
   Json status = Json::object();
   status.set("replicas", static_cast<std::int64_t>(active.size()));

@@ -26,6 +26,7 @@ struct ReplicaFailure {
   std::string reason, message;  // reason empty: none
 };
 Json plan_replica_status(const Json& set, const std::vector<JsonPtr>& active,
-                         const ReplicaFailure& failure, bool scaled, base::WallTime now);
+                         const ReplicaFailure& failure, bool scaled, base::WallTime now,
+                         const base::AgeOf& age_of);
 
 }  // namespace skiff::controllers

@@ -199,8 +199,9 @@ Task<Status> ReplicaSetController::sync(std::string key) {
     if (plan.create > 0) co_await create_pods(set, key, plan.create, outcome);
     if (!plan.remove.empty()) co_await delete_pods(set, key, std::move(plan.remove), outcome);
   }
-  Json status = plan_replica_status(*set, *claimed, outcome->failure,
-                                    may_scale && outcome->failed == 0, context_.now());
+  Json status =
+      plan_replica_status(*set, *claimed, outcome->failure, may_scale && outcome->failed == 0,
+                          context_.now(), context_.age_of());
   recheck_availability(*set, *claimed);
   SKIFF_CO_RETURN_IF_ERROR(co_await write_status(set, std::move(status)));
   if (outcome->failed > 0) co_return Status(outcome->code, outcome->failure.message);
@@ -212,12 +213,12 @@ void ReplicaSetController::recheck_availability(const Json& set,
                                                 const std::vector<JsonPtr>& active) {
   std::int64_t min_ready = set.at({"spec", "minReadySeconds"}).as_int();
   if (min_ready == 0) return;
-  base::WallTime now = context_.now();
+  const auto age_of = context_.age_of();
   std::optional<base::Duration> next;
   for (const auto& pod : active) {
     auto since = ready_since(*pod);
-    if (!is_pod_ready(*pod) || !since || is_pod_available(*pod, min_ready, now)) continue;
-    base::Duration rest = *since + std::chrono::seconds(min_ready) - now;
+    if (!is_pod_ready(*pod) || !since || is_pod_available(*pod, min_ready, age_of)) continue;
+    base::Duration rest = std::chrono::seconds(min_ready) - age_of(*since);
     if (!next || rest < *next) next = rest;
   }
   if (next) queue_->add_after(api::object_key(set), *next + std::chrono::milliseconds(1));

@@ -147,6 +147,7 @@ struct World {
 struct Node {
   World& world;
   AgentOptions options;
+  base::AgeMeter ages;
   AgentContext context;
   PodWorkerHooks hooks;
   ConfigCache configs;
@@ -176,6 +177,7 @@ struct Node {
   explicit Node(World& w)
       : world(w),
         options(make_options(w)),
+        ages(w.loop.clock()),
         context{options,
                 {"node-1", "192.0.2.1", 4000, 8ll << 30},
                 {{"10.43.0.10"}, "cluster.local", ""}},
@@ -184,6 +186,7 @@ struct Node {
         puller(context),
         pods(context, hooks),
         scope(w.loop) {
+    context.ages = &ages;
     context.configs = &configs;
     context.tokens = &tokens;
     context.puller = &puller;
@@ -202,6 +205,7 @@ struct Node {
     informer->add_handler(
         [this](const auto& before, const auto& after) { pods.on_pod(before, after); });
     scope.spawn(informer->run(scope.token()));
+    scope.spawn(base::keep_looking(ages, w.loop, scope.token()));
     REQUIRE(w.loop.run(informer->wait_synced({})));
     w.loop.run(pods.remove_orphans());
     w.loop.run_ready();

@@ -350,6 +350,46 @@ TEST_CASE("activeDeadlineSeconds ends a pod as Failed") {
   CHECK(world.runtime.running() == 0);
 }
 
+TEST_CASE("a clock that jumps neither ends a pod with a deadline nor lets it go on for ever") {
+  const auto jump = GENERATE(base::Duration(24h * 3650), base::Duration(-24h * 365 * 50));
+  World world;
+  Node node(world);
+  world.create(R"({"activeDeadlineSeconds":600,"containers":[{"name":"web","image":"app:1"}]})");
+  world.loop.advance(60s);
+  world.loop.jump_wall_clock(jump);
+  // Anything that makes the worker look again.
+  world.api.put(client::resources::pods, [&] {
+    auto pod = world.pod();
+    pod["metadata"]["labels"].set("a", "b");
+    return pod;
+  }());
+  world.loop.advance(500s);
+  CHECK(world.phase() == "Running");
+  world.loop.advance(80s);
+  CHECK(world.phase() == "Failed");
+}
+
+TEST_CASE("a clock that jumps neither hurries nor holds up the first probe") {
+  const auto jump = GENERATE(base::Duration(24h * 3650), base::Duration(-24h * 365 * 50));
+  World world;
+  Node node(world);
+  world.create(R"({"containers":[{"name":"web","image":"app:1","startupProbe":{"exec":{"command":
+    ["up"]},"periodSeconds":1},"readinessProbe":{"exec":{"command":["ready"]},
+    "initialDelaySeconds":100,"periodSeconds":1}}]})");
+  bool up = false;
+  world.prober.answer = [&](const std::string& what) {
+    return ProbeResult{what != "exec up" || up, ""};
+  };
+  world.loop.advance(40s);
+  REQUIRE(world.phase() == "Running");
+  world.loop.jump_wall_clock(jump);
+  up = true;
+  world.loop.advance(50s);
+  CHECK_FALSE(world.is_ready());
+  world.loop.advance(30s);
+  CHECK(world.is_ready());
+}
+
 TEST_CASE("readiness follows its probe at once, liveness restarts, startup holds both back") {
   World world;
   Node node(world);

@@ -182,13 +182,57 @@ TEST_CASE("a rollout that was over has no deadline when its pods fail later") {
                                    {"lastUpdateTime", base::format_rfc3339(now)}});
   Json status = Json::object({{"replicas", 2}, {"updatedReplicas", 2}, {"availableReplicas", 1}});
   status.set("conditions", Json::array({progressing}));
-  CHECK(controllers::until_deadline(deployment, status, now) == 601s);
-  CHECK(controllers::until_deadline(deployment, status, now + 1h) == 1s);
+  auto after = [now](base::Duration passed) {
+    return [now, passed](base::WallTime time) { return now + passed - time; };
+  };
+  CHECK(controllers::until_deadline(deployment, status, after(0s)) == 601s);
+  CHECK(controllers::until_deadline(deployment, status, after(1h)) == 1s);
   // It was: looking again each second would never find anything.
   progressing.set("reason", "NewReplicaSetAvailable");
   status.set("conditions", Json::array({progressing}));
-  CHECK_FALSE(controllers::until_deadline(deployment, status, now));
-  CHECK_FALSE(controllers::until_deadline(deployment, status, now + 1h));
+  CHECK_FALSE(controllers::until_deadline(deployment, status, after(0s)));
+  CHECK_FALSE(controllers::until_deadline(deployment, status, after(1h)));
+}
+
+TEST_CASE("a clock that jumps neither ends a rollout's time nor gives it more") {
+  const auto jump = GENERATE(base::Duration(24h * 3650), base::Duration(-24h * 365 * 50));
+  ControllerFixture f;
+  f.api.put(resources::deployments, f.deployment("web", 2, "web:1"));
+  f.settle();
+  f.pods_run = false;
+  set_image(f, "web:2");
+  f.settle(60s);
+  f.loop.jump_wall_clock(jump);
+  f.change(resources::deployments, "default/web",
+           [](Json& object) { object["metadata"]["labels"].set("a", "b"); });
+  f.settle(500s);
+  auto reason = [&] {
+    return condition(f.live(resources::deployments, "default/web"), "Progressing", "reason");
+  };
+  CHECK(reason() == "ReplicaSetUpdated");
+  f.settle(60s);
+  CHECK(reason() == "ProgressDeadlineExceeded");
+}
+
+TEST_CASE("a clock that jumps neither makes a pod available early nor never") {
+  const auto jump = GENERATE(base::Duration(24h * 3650), base::Duration(-24h * 365 * 50));
+  ControllerFixture f;
+  Json deployment = f.deployment("web", 1, "web:1");
+  deployment["spec"].set("minReadySeconds", 100);
+  f.api.put(resources::deployments, std::move(deployment));
+  f.settle(40s);
+  REQUIRE(ready_pods(f) == 1);
+  f.loop.jump_wall_clock(jump);
+  f.change(resources::deployments, "default/web",
+           [](Json& object) { object["metadata"]["labels"].set("a", "b"); });
+  f.settle(50s);
+  auto available = [&] {
+    const Json live = f.live(resources::deployments, "default/web");
+    return live.at({"status", "availableReplicas"}).as_int();
+  };
+  CHECK(available() == 0);
+  f.settle(30s);
+  CHECK(available() == 1);
 }
 
 TEST_CASE("a refusal to create pods is an event and a condition, and is not repeated per pod") {

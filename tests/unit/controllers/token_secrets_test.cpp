@@ -142,3 +142,23 @@ TEST_CASE("bootstrap tokens are deleted when their time is over") {
   CHECK_FALSE(there("kube-system/soon"));
   CHECK(there("kube-system/forever"));
 }
+
+TEST_CASE("a clock that is ahead for a while deletes no bootstrap token") {
+  ControllerFixture f;
+  Json secret = bootstrap_secret("soon", base::format_rfc3339(f.loop.now() + 2h));
+  secret["metadata"].set("creationTimestamp", base::format_rfc3339(f.loop.now()));
+  f.api.put(resources::secrets, std::move(secret));
+  f.settle();
+  auto is_there = [&] { return f.live(resources::secrets, "kube-system/soon").is_object(); };
+  f.loop.jump_wall_clock(24h * 3650);
+  f.change(resources::secrets, "kube-system/soon",
+           [](Json& object) { object["metadata"]["labels"].set("a", "b"); });
+  f.settle();
+  CHECK(is_there());
+  f.loop.jump_wall_clock(-24h * 3650);
+  f.loop.advance(1h);
+  CHECK(is_there());
+  f.loop.advance(61min);
+  f.settle();
+  CHECK_FALSE(is_there());
+}
