@@ -7,6 +7,7 @@
 #include <skiff/auth/auth.h>
 #include <skiff/auth/rbac.h>
 #include <skiff/auth/service_account_token.h>
+#include <skiff/base/age.h>
 #include <skiff/http/message.h>
 #include <skiff/registry/registry.h>
 
@@ -30,6 +31,7 @@ class Tunnels;
 // What handlers use; owned by the server, thread-safe.
 struct Services {
   Options options;
+  std::unique_ptr<base::AgeMeter> ages;
   std::unique_ptr<auth::ObjectReader> reader;
   std::unique_ptr<registry::Registry> registry;
   std::unique_ptr<admission::Chain> admission;
@@ -57,6 +59,9 @@ struct Services {
   // Where this master is reached at the moment; empty: it has no address.
   std::string advertised_address() const {
     return options.advertise_address ? options.advertise_address() : std::string();
+  }
+  base::AgeOf age_of() const {
+    return [meter = ages.get()](base::WallTime time) { return meter->age_of(time); };
   }
 };
 

@@ -82,6 +82,7 @@ inline constexpr std::size_t kJoinBodyValuesMax = 512;
 inline constexpr std::size_t kNodeNameShownMax = 80;
 inline constexpr std::size_t kProtocolShownMax = 64;
 inline constexpr std::size_t kJoinTokenIdShownMax = 64;
+inline constexpr std::size_t kJoinProofDigits = 64;
 inline constexpr int kJoinRoundsMax = 16;
 inline constexpr int kJoinFailuresSourceMax = 10;
 inline constexpr base::Duration kJoinFailuresSourceInterval = std::chrono::seconds(6);

@@ -47,6 +47,7 @@ struct PathRoute {
 };
 constexpr PathRoute kPaths[] = {
     {"GET", "/skiff/v1/ca", handle_ca},
+    {"POST", "/skiff/v1/ca", handle_prove},
     {"POST", "/skiff/v1/join", handle_join},
     {"POST", "/skiff/v1/renew", handle_renew},
 };

@@ -4,9 +4,9 @@
 
 #include "apiserver/encode.h"
 #include "apiserver/filters/filters.h"
-#include "apiserver/legacy_token_labels.h"
 #include "apiserver/join/failure_limit.h"
 #include "apiserver/join/token_cleaner.h"
+#include "apiserver/legacy_token_labels.h"
 #include "apiserver/metrics.h"
 #include "apiserver/pod_source.h"
 #include "apiserver/respond.h"
@@ -97,6 +97,8 @@ base::Result<std::unique_ptr<ApiServer>> make_apiserver(Options options) {
   token_options.clock = &options.timers->clock();
   token_options.random = options.random;
   token_options.reader = services->reader.get();
+  services->ages = std::make_unique<base::AgeMeter>(options.timers->clock());
+  token_options.age_of = services->age_of();
   token_options.on_legacy_use = [labels = services->legacy_token_labels.get()](
                                     auth::LegacyTokenUse use) { labels->note(std::move(use)); };
   SKIFF_ASSIGN_OR_RETURN(services->tokens,
@@ -168,6 +170,7 @@ base::Task<void> ServerImpl::run(base::CancelToken cancel) {
   base::TaskScope scope(*services_->options.workers);
   scope.spawn(services_->legacy_token_labels->run(*client, cancel));
   scope.spawn(clean_join_tokens(*services_, cancel));
+  scope.spawn(base::keep_looking(*services_->ages, *services_->options.timers, cancel));
   auto task = services_->registry->expire_events(*services_->options.timers, cancel);
   co_await std::move(task);
   co_await scope.join();

@@ -37,6 +37,7 @@ std::string why_renew(const pki::KeyAndCertificate& pair, const std::string& ca_
   if (!has_all(info->identity.dns_names, wanted.dns_names) ||
       !has_all(info->identity.ip_addresses, wanted.ip_addresses))
     return "it lacks a name";
+  if (info->not_before > now + kCertificateFutureMax) return "it begins in the future";
   auto life = info->not_after - info->not_before;
   if (now > info->not_before + life * 2 / 3) return "two thirds of its life are over";
   if (!pki::verify_certificate(pair.certificate_pem, ca_pem, std::max(now, info->not_before)))
@@ -148,7 +149,8 @@ base::Result<ClusterKeys> ensure_cluster_keys(const Config& config, const NodeId
   admin.subject = {"system:admin", {"system:masters"}};
   SKIFF_ASSIGN_OR_RETURN(keys.admin,
                          ensure_certificate(folder + "/admin", *authority, admin, false, now));
-  keys.trust = std::make_shared<pki::ClusterTrust>(std::move(authority), files.bundle_pem());
+  keys.trust = std::make_shared<pki::ClusterTrust>(std::move(authority), files.bundle_pem(),
+                                                   files.retired_pem);
   SKIFF_ASSIGN_OR_RETURN(keys.service_account_key_pem, ensure_key(folder + "/service-account.key"));
   SKIFF_ASSIGN_OR_RETURN(keys.service_account_older_keys_pem,
                          read_older_service_account_keys(folder));

@@ -47,15 +47,28 @@ inline constexpr std::chrono::seconds kRulesBeforeStopMax{2};
 inline constexpr std::chrono::hours kAuthorityLife{24 * 3650};
 inline constexpr std::chrono::hours kCertificateLife{24 * 365};
 static_assert(kCertificateLife < kAuthorityLife);
+// Authorities before the present one that boards are still told of.
+inline constexpr std::size_t kRetiredAuthoritiesMax = 8;
 // A node's certificates: how often it looks whether the CA has rolled, and how soon it tries again.
 inline constexpr std::chrono::hours kRenewCheckInterval{12};
 inline constexpr std::chrono::seconds kRenewRetryMin{30}, kRenewRetryMax{3600};
+// After a renewal, whatever the clock says.
+inline constexpr std::chrono::hours kRenewAgainMin{1};
 // How often a running master looks whether one is due, and how soon again after it could not renew.
 inline constexpr std::chrono::hours kCertificateCheckInterval{1};
 inline constexpr std::chrono::seconds kCertificateRetryInterval{30};
 // A master's new address that could not be written to the cluster: when it tries again.
 inline constexpr std::chrono::seconds kAddressRetryMin{1}, kAddressRetryMax{60};
+// How often it looks whether the clock has jumped.
+inline constexpr std::chrono::minutes kClockLookInterval{1};
+// So long the overlap of two authorities has been over before it is ended.
+inline constexpr std::chrono::hours kOverlapPatience{6};
+// What begins later than this is of a clock that was ahead: more than it is back-dated, and more
+// than a clock that goes on from the time floor may be behind.
+inline constexpr std::chrono::hours kCertificateFutureMax{72};
 // How far the time floor on disk may be behind.
 inline constexpr std::chrono::hours kTimeFloorInterval{24};
+inline constexpr std::chrono::minutes kTimeFloorLookInterval{30};
+static_assert(kTimeFloorLookInterval < kTimeFloorInterval);
 
 }  // namespace skiff::app

@@ -31,8 +31,8 @@ class Node {
                              parts_->look_at_certificates();
                            }));
     time_floor_.emplace(*threads_.io);
-    time_floor_->spawn(
-        keep_time_floor(config_.data_dir, *threads_.io, *threads_.blocking, time_floor_->token()));
+    time_floor_->spawn(keep_time_floor(config_.data_dir, *threads_.io, *threads_.blocking,
+                                       loop::raise_time_floor, time_floor_->token()));
     base::spawn_detached(*threads_.io, start());
     threads_.io->run();
     threads_.stop_loops();
@@ -44,7 +44,7 @@ class Node {
   base::Status open() {
     SKIFF_RETURN_IF_ERROR(sys::make_folders(config_.data_dir, 0700));
     SKIFF_RETURN_IF_ERROR(sys::make_folders(config_.runtime_dir, 0700));
-    if (auto floor = read_time_floor(config_.data_dir)) loop::raise_time_floor(*floor);
+    believe_time_floor(config_.data_dir);
     SKIFF_ASSIGN_OR_RETURN(threads_, start_threads(config_));
     auto on_failure = [this](base::Status why) { fail(std::move(why)); };
     auto open_parts = config_.master ? open_master_node : open_worker_node;

@@ -163,6 +163,11 @@ base::Task<OpenResult> open_request(std::shared_ptr<ClientPool> pool, ClientRequ
     auto handshake = connection->wait_established();
     auto ready = co_await handshake;
     if (!ready.is_ok()) co_return attempt->explain(std::move(ready), request);
+    if (request.bound_body) {
+      request.body = request.bound_body(connection->channel_binding());
+      head = make_head(request);
+      if (!head) co_return head.status();
+    }
     connection->begin(*head, request.body, request.method);
     auto reading = connection->read_head();
     auto answer = co_await reading;

@@ -36,6 +36,11 @@ base::Task<void> ClientConnection::wait_event() {
   (void)co_await future;
 }
 
+std::optional<ChannelBinding> ClientConnection::channel_binding() const {
+  const bool has_tls = is_open() && pipe_->tls() != nullptr && pipe_->is_established();
+  return has_tls ? pipe_->tls()->channel_binding() : std::nullopt;
+}
+
 base::Task<base::Status> ClientConnection::wait_established() {
   while (is_open() && !pipe_->is_established()) {
     auto waiting = wait_event();

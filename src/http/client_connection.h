@@ -36,6 +36,7 @@ class ClientConnection final : public PipeOwner,
   base::Task<base::Status> write_raw(std::string bytes);
   void fail(base::Status why);
 
+  std::optional<ChannelBinding> channel_binding() const;
   bool is_open() const { return pipe_ && pipe_->is_open(); }
   // The answer is read to its end and another request may follow.
   bool is_reusable() const;

@@ -255,7 +255,21 @@ std::string key_digest(const X509* certificate) {
 
 }  // namespace
 
+std::optional<ChannelBinding> TlsSession::channel_binding() const {
+  constexpr std::string_view kLabel = "EXPORTER-Channel-Binding";
+  if (SSL_version(ssl_) < TLS1_3_VERSION) return std::nullopt;
+  ChannelBinding binding;
+  // RFC 9266 says: an empty context, which is not the same as none in older versions.
+  if (SSL_export_keying_material(ssl_, binding.data(), binding.size(), kLabel.data(), kLabel.size(),
+                                 reinterpret_cast<const unsigned char*>(""), 0, 1) != 1) {
+    ERR_clear_error();
+    return std::nullopt;
+  }
+  return binding;
+}
+
 void TlsSession::describe_peer(Peer& peer) const {
+  peer.channel_binding = channel_binding();
   if (SSL_get_verify_mode(ssl_) == SSL_VERIFY_NONE) return;
   X509* certificate = SSL_get0_peer_certificate(ssl_);
   if (certificate == nullptr) return;

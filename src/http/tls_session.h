@@ -6,6 +6,7 @@
 #include "http/tls_context.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -43,6 +44,8 @@ class TlsSession {
   bool saw_plain_http() const { return saw_plain_http_; }
   // Fills what a verified certificate says, or why it is not.
   void describe_peer(Peer& peer) const;
+  // REQUIRES: is_established().
+  std::optional<ChannelBinding> channel_binding() const;
 
   // A server goes on with a certificate that does not verify: describe_peer() says so.
   static int on_verify_client(int ok, X509_STORE_CTX* store);

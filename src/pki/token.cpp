@@ -9,6 +9,7 @@
 #include <openssl/crypto.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
+#include <openssl/hmac.h>
 #include <openssl/rand.h>
 
 namespace skiff::pki {
@@ -192,5 +193,14 @@ std::string random_hex(std::size_t bytes) {
 }
 
 std::string sha256_hex(std::string_view bytes) { return base::to_hex(sha256(bytes)); }
+
+std::string hmac_sha256_hex(std::string_view key, std::string_view message) {
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned size = 0;
+  SKIFF_ASSERT(HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
+                    reinterpret_cast<const unsigned char*>(message.data()), message.size(), digest,
+                    &size) != nullptr);
+  return base::to_hex(std::string_view(reinterpret_cast<char*>(digest), size));
+}
 
 }  // namespace skiff::pki

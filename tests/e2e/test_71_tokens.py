@@ -4,10 +4,11 @@ import pathlib
 import re
 import shutil
 import tempfile
+import time
 
-from host import expect
+from host import expect, wait_for
 from machine import must, run
-from topology import MASTER_IP, MasterAlone
+from topology import MASTER_IP, ROUTER_IP, MasterAlone, Worker
 
 TOKEN = r"K10[0-9a-f]{64}::[0-9a-f]{10}:[0-9a-f]{32}"
 
@@ -21,6 +22,7 @@ class TokenCluster(MasterAlone):
 
     def __init__(self, skiff):
         super().__init__(skiff, "tokens")
+        self.skiff, self.guests = skiff, []
         self.prepared = None
         self.boards = pathlib.Path(tempfile.mkdtemp(prefix="skiff-boards-"))
 
@@ -35,7 +37,37 @@ class TokenCluster(MasterAlone):
 
     def destroy(self):
         shutil.rmtree(self.boards)
-        return super().destroy()
+        left = [f"{guest.name}: {line}" for guest in self.guests for line in guest.destroy()]
+        return left + super().destroy()
+
+    def guest(self, name):
+        """A board with skiff on the master's network."""
+        address = f"192.0.2.{60 + len(self.guests)}"
+        worker = Worker(self.skiff, "tokens", name, address)
+        worker.create()
+        self.lan.plug(worker, f"{address}/24", ROUTER_IP)
+        self.guests.append(worker)
+        return worker
+
+    def joins(self, name, token):
+        worker = self.guest(name)
+        worker.join(token)
+        wait_for(lambda: (worker.data / "node" / "cluster.json").exists(), 20, f"{name} joins: {worker.log_tail()}")
+        worker.stop()
+
+    def is_refused(self, name, token, pattern):
+        worker = self.guest(name)
+        worker.join(token)
+        code, log = worker.ended()
+        assert code == 1, log
+        expect(log, pattern, name)
+
+    def wait_offered(self, check):
+        """What /skiff/v1/ca tells anybody."""
+        def offered():
+            out = must(self.hosts["near"].command(["curl", "-sSk", "--max-time", "10", f"https://{MASTER_IP}:6443/skiff/v1/ca"]))
+            return json.loads(out)["certificateAuthorities"]
+        wait_for(lambda: check(offered()), 15, "the authorities that boards are told of")
 
     def token(self, *arguments):
         return must_run(self.token_command(*arguments))
@@ -167,6 +199,78 @@ def two_boards_with_one_name(cluster):
     assert first.join()[0] == 403
 
 
+def short_tokens(cluster):
+    out = cluster.token("create", "--no-ca-hash", "--uses", "1")
+    expect(out, "^[0-9a-f]{10}:[0-9a-f]{32}$", "create --no-ca-hash")
+    token_id, secret = out.split(":")
+    assert secret not in json.dumps(cluster.master.get("secret", "-n", "kube-system", f"join-token-{token_id}"))
+    wrong = out[:-1] + ("1" if out[-1] == "0" else "0")
+    cluster.is_refused("guesses", wrong, "is not proved over this connection")
+    cluster.joins("typed", out)
+    used = cluster.guest("too-late")
+    used.join(out)
+    code, log = used.ended()
+    assert code == 1, log
+    expect(log, "is used up", "a short token with one use")
+    rotated = cluster.token("rotate", token_id, "--uses", "1")
+    expect(rotated, f"^{token_id}:[0-9a-f]{{32}}$", "rotate keeps the form")
+    whole = cluster.token("create")
+    cluster.is_refused("cut", whole.split("::")[1], "lacks its first part")
+
+
+def served_ca(cluster):
+    return cluster.master.data / "pki" / "ca.crt"
+
+
+def begin_two_years_ago(cluster):
+    """The CA that signs, with the same key, as if it had been made then: so the overlap is over."""
+    folder = cluster.master.folder / "resign"
+    folder.mkdir()
+    (folder / "index.txt").touch()
+    (folder / "serial").write_text("77")
+    (folder / "conf").write_text(f"""[ca]
+default_ca=d
+[d]
+database={folder}/index.txt
+serial={folder}/serial
+new_certs_dir={folder}
+default_md=sha256
+policy=p
+x509_extensions=x
+[p]
+commonName=supplied
+[x]
+basicConstraints=critical,CA:TRUE
+keyUsage=critical,digitalSignature,keyCertSign,cRLSign
+subjectKeyIdentifier=hash
+""")
+    key = cluster.master.data / "pki" / "ca.key"
+    subject = must(["openssl", "x509", "-in", served_ca(cluster), "-noout", "-subject", "-nameopt", "compat"]).split("CN")[1].strip(" =\n")
+    must(["openssl", "req", "-new", "-key", key, "-subj", f"/CN={subject}", "-out", folder / "csr"])
+    must(["openssl", "ca", "-batch", "-notext", "-selfsign", "-config", folder / "conf", "-keyfile", key, "-in", folder / "csr", "-out", folder / "crt",
+          "-startdate", time.strftime("%Y%m%d%H%M%SZ", time.gmtime(time.time() - 2 * 365 * 86400)), "-days", "3650"])
+    served_ca(cluster).write_text((folder / "crt").read_text())
+
+
+def printed_tokens_outlive_a_ca(cluster):
+    """By skiff itself: the board checks the CA against the token."""
+    token, gone = cluster.token("create", "--ttl", "7d"), cluster.token("create", "--ttl", "7d")
+    old_ca = served_ca(cluster).read_text()
+    must_run(cluster.master.skiff_command("certs", "rotate-ca", *cluster.master.folder_flags()))
+    cluster.master.stop()
+    begin_two_years_ago(cluster)
+    cluster.master.start()
+    cluster.master.wait_api()
+    must_run(cluster.master.skiff_command("certs", "rotate-ca", "finish", *cluster.master.folder_flags()))
+    cluster.wait_offered(lambda offered: old_ca in offered and offered.count("BEGIN CERTIFICATE") == 2)
+    assert (cluster.master.data / "pki" / "ca-retired.crt").read_text() == old_ca
+    cluster.joins("printed", token)
+    must_run(cluster.master.skiff_command("certs", "rotate-ca", *cluster.master.folder_flags()))
+    must_run(cluster.master.skiff_command("certs", "rotate-ca", "finish-now", *cluster.master.folder_flags()))
+    cluster.wait_offered(lambda offered: old_ca not in offered and offered.count("BEGIN CERTIFICATE") == 1)
+    cluster.is_refused("late", gone, "is not the one in the token")
+
+
 def without_a_master(cluster):
     cluster.master.stop()
     result = cluster.token_command("create")
@@ -178,4 +282,6 @@ def without_a_master(cluster):
 
 TESTS = [("generated before the first start", generated_before_the_first_start), ("create, list, delete", create_list_delete), ("rotate", rotate),
          ("join command", join_command), ("wrong flags", wrong_flags), ("a single use survives a kill", a_single_use_survives_a_kill),
-         ("the certificate is the node", the_certificate_is_the_node), ("two boards with one name", two_boards_with_one_name), ("without a master", without_a_master)]
+         ("the certificate is the node", the_certificate_is_the_node), ("two boards with one name", two_boards_with_one_name),
+         ("tokens that name no CA", short_tokens),
+         ("printed tokens outlive a CA", printed_tokens_outlive_a_ca), ("without a master", without_a_master)]

@@ -5,9 +5,11 @@
 //
 // The hash lets a board tell the cluster's master from a stranger before it says anything; the
 // secret lets the master tell the board from a stranger. The cluster keeps a hash of the secret.
+// A token that names no authority is "<id>:<secret>"; see join_proof.h.
 #pragma once
 
 #include <skiff/api/outcome.h>
+#include <skiff/base/age.h>
 #include <skiff/base/clock.h>
 #include <skiff/base/result.h>
 #include <skiff/codec/json.h>
@@ -21,7 +23,7 @@
 namespace skiff::auth {
 
 struct JoinToken {
-  std::string ca_key_sha256;  // lower-case hex
+  std::string ca_key_sha256;  // lower-case hex; empty: it names no authority
   std::string id, secret;
 };
 // Any text gives an answer. Errors: invalid_argument with what is wrong and never the secret.
@@ -41,6 +43,8 @@ struct JoinTokenRecord {
     bool operator==(const Use&) const = default;
   };
   std::string id, secret_sha256;
+  std::string proof_key;  // of a token that names no authority; empty: it must name one
+  std::optional<base::WallTime> issued;   // when this secret and end were made
   std::optional<base::WallTime> expires;  // none: never
   std::optional<std::int64_t> uses_left;  // none: as often as one likes
   std::string node_name;                  // empty: for any name
@@ -54,6 +58,10 @@ std::string join_token_secret_name(std::string_view id);
 codec::Json join_token_secret(const JoinTokenRecord& record, codec::Json live = {});
 // Errors: invalid_argument for what is no such Secret.
 base::Result<JoinTokenRecord> read_join_token_secret(const codec::Json& secret);
+
+// Whether its end is over: what lies between `issued` and `expires` has really passed. An empty
+// `age_of` and a token without `issued` go by the clock.
+bool has_ended(const JoinTokenRecord& record, base::WallTime now, const base::AgeOf& age_of);
 
 // A board that asks to be let in.
 struct JoinAttempt {
@@ -75,7 +83,8 @@ enum class JoinVerdict : unsigned char {
 // `record` is null for a token that is not there. Errors: 403 for the token, 409 for the name; a
 // sentence with what to do.
 api::Outcome<JoinVerdict> plan_join(const JoinAttempt& attempt, const NodeNameState& name,
-                                    const JoinTokenRecord* record, base::WallTime now);
+                                    const JoinTokenRecord* record, base::WallTime now,
+                                    const base::AgeOf& age_of = {});
 // The record after one use.
 JoinTokenRecord spend_join_token(JoinTokenRecord record, const JoinAttempt& attempt);
 

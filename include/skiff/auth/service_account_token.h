@@ -3,6 +3,7 @@
 #pragma once
 
 #include <skiff/auth/auth.h>
+#include <skiff/base/age.h>
 #include <skiff/base/clock.h>
 #include <skiff/base/random.h>
 #include <skiff/base/result.h>
@@ -62,6 +63,7 @@ struct TokenOptions {
   const base::Clock* clock = nullptr;
   base::Random* random = nullptr;
   const ObjectReader* reader = nullptr;
+  base::AgeOf age_of;  // tokens end by what it says; empty: by the clock
   // Called when the token of a Secret is used whose label says another day. On any thread; must not
   // wait.
   std::function<void(LegacyTokenUse use)> on_legacy_use;

@@ -9,6 +9,7 @@
 #include <skiff/loop/loop.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -24,6 +25,8 @@ struct ClientRequest {
   std::string target = "/";
   Headers headers;
   std::string body;
+  // When set, makes the body as soon as there is a connection; again for another one.
+  std::function<std::string(const std::optional<ChannelBinding>& channel)> bound_body;
   std::shared_ptr<TlsContext> tls;                    // null = plain
   base::Duration timeout = std::chrono::seconds(30);  // until the head of the answer
   std::size_t body_bytes_max = 16u << 20;

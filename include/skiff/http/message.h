@@ -5,6 +5,7 @@
 #include <skiff/base/result.h>
 #include <skiff/base/shared_bytes.h>
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -38,6 +39,10 @@ base::Result<std::string> percent_decode(std::string_view text);
 // Escapes everything but RFC 3986 unreserved characters.
 std::string percent_encode(std::string_view text);
 
+// Names one TLS connection to both of its ends and to nobody between them: the tls-exporter binding
+// of RFC 9266. Only of TLS 1.3.
+using ChannelBinding = std::array<unsigned char, 32>;
+
 // Who is at the other end, as the transport proved it.
 struct Peer {
   std::string address;  // "192.0.2.1:4711"; "loopback" for in-process calls
@@ -48,6 +53,7 @@ struct Peer {
   std::string certificate_key_sha256;   // of its public key, lower-case hex
   // Why the client certificate that was shown is not believed; then the members above are empty.
   std::string certificate_error;
+  std::optional<ChannelBinding> channel_binding;
 };
 
 struct Request {

@@ -62,8 +62,11 @@ base::Result<std::unique_ptr<Authority>> open_authority(const KeyAndCertificate&
 // replaces another. Thread-safe.
 class ClusterTrust {
  public:
-  ClusterTrust(std::shared_ptr<const Authority> signer, std::string bundle_pem)
-      : signer_(std::move(signer)), bundle_pem_(std::move(bundle_pem)) {}
+  ClusterTrust(std::shared_ptr<const Authority> signer, std::string bundle_pem,
+               std::string retired_pem = {})
+      : signer_(std::move(signer)),
+        bundle_pem_(std::move(bundle_pem)),
+        retired_pem_(std::move(retired_pem)) {}
 
   std::shared_ptr<const Authority> signer() const {
     std::lock_guard lock(mutex_);
@@ -74,16 +77,31 @@ class ClusterTrust {
     std::lock_guard lock(mutex_);
     return bundle_pem_;
   }
-  void replace(std::shared_ptr<const Authority> signer, std::string bundle_pem) {
+  // With those that nobody trusts any more but who knows no other: they have signed the next one,
+  // and so lead there.
+  std::string known_pem() const {
+    std::lock_guard lock(mutex_);
+    return bundle_pem_ + retired_pem_;
+  }
+  void replace(std::shared_ptr<const Authority> signer, std::string bundle_pem,
+               std::string retired_pem = {}) {
     std::lock_guard lock(mutex_);
     signer_ = std::move(signer);
     bundle_pem_ = std::move(bundle_pem);
+    retired_pem_ = std::move(retired_pem);
+  }
+  // From now on as the other.
+  void follow(const ClusterTrust& other) {
+    std::scoped_lock lock(mutex_, other.mutex_);
+    signer_ = other.signer_;
+    bundle_pem_ = other.bundle_pem_;
+    retired_pem_ = other.retired_pem_;
   }
 
  private:
   mutable std::mutex mutex_;
   std::shared_ptr<const Authority> signer_;  // under mutex_
-  std::string bundle_pem_;                   // under mutex_
+  std::string bundle_pem_, retired_pem_;     // under mutex_
 };
 
 }  // namespace skiff::pki

@@ -41,5 +41,7 @@ bool equal_in_constant_time(std::string_view a, std::string_view b);
 std::string random_hex(std::size_t bytes);
 // sha256, lower-case hex.
 std::string sha256_hex(std::string_view bytes);
+// HMAC of RFC 2104 with sha256, lower-case hex.
+std::string hmac_sha256_hex(std::string_view key, std::string_view message);
 
 }  // namespace skiff::pki

@@ -10,14 +10,7 @@ namespace skiff::apiserver {
 
 using codec::Json;
 
-namespace {
-
-struct FoundToken {
-  Json secret;
-  auth::JoinTokenRecord record;
-};
-
-std::optional<FoundToken> find_token(const Services& services, std::string_view id) {
+std::optional<FoundJoinToken> find_join_token(const Services& services, std::string_view id) {
   if (id.empty() || id.size() > kJoinTokenIdShownMax) return std::nullopt;
   auto stored = services.reader->get("", "secrets", auth::kJoinTokenNamespace,
                                      auth::join_token_secret_name(id));
@@ -26,10 +19,8 @@ std::optional<FoundToken> find_token(const Services& services, std::string_view 
   if (!secret.is_ok()) return std::nullopt;
   auto record = auth::read_join_token_secret(*secret);
   if (!record.is_ok()) return std::nullopt;
-  return FoundToken{std::move(*secret), std::move(*record)};
+  return FoundJoinToken{std::move(*secret), std::move(*record)};
 }
-
-}  // namespace
 
 api::ApiError as_api_error(const base::Status& status) {
   switch (status.code()) {
@@ -48,9 +39,9 @@ base::Task<api::Outcome<>> admit_node(Services& services, JoinRequest request) {
   auto client = make_loopback_client(services, auth::control_user(auth::kNodeJoiner));
   for (int round = 0; round < kJoinRoundsMax; ++round) {
     const auto name = node_name_state(services, attempt.node_name);
-    auto token = find_token(services, attempt.token_id);
+    auto token = find_join_token(services, attempt.token_id);
     SKIFF_CO_TRY(auto verdict, auth::plan_join(attempt, name, token ? &token->record : nullptr,
-                                               services.clock().now()));
+                                               services.clock().now(), services.age_of()));
     if (verdict == auth::JoinVerdict::known) co_return api::Done{};
     if (verdict == auth::JoinVerdict::spend && token->record.uses_left) {
       // The resourceVersion of `secret` makes this count once, whoever else counts now.

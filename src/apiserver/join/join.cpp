@@ -47,26 +47,32 @@ base::Task<ResponseOutcome> handle_ca(RequestContext& context) {
   if (options.trust == nullptr) co_return no_such_path();
   const auto now = context.services.clock().now();
   co_return json_response(200, Form{},
-                          Json::object({{"certificateAuthorities", options.trust->bundle_pem()},
+                          Json::object({{"certificateAuthorities", options.trust->known_pem()},
                                         {"time", base::format_rfc3339(now)}}));
 }
 
-base::Task<ResponseOutcome> handle_join(RequestContext& context) {
-  auto& services = context.services;
-  if (services.options.trust == nullptr) co_return no_such_path();
+api::Outcome<> may_try_to_join(const RequestContext& context) {
   const std::string source(source_of(context.request.peer.address));
-  if (auto seconds = services.join_failures->seconds_to_wait(source); seconds > 0) {
-    co_return api::too_many_requests_error(base::concat("too many boards failed to join, from ",
-                                                        source, " or in all; wait ", seconds, " s"),
-                                           seconds);
-  }
+  const auto seconds = context.services.join_failures->seconds_to_wait(source);
+  if (seconds <= 0) return api::Done{};
+  return api::too_many_requests_error(base::concat("too many boards failed to join, from ", source,
+                                                   " or in all; wait ", seconds, " s"),
+                                      seconds);
+}
+
+void note_join_refusal(const RequestContext& context, const api::ApiError& error) {
+  const std::string source(source_of(context.request.peer.address));
+  // A name that is taken is no guess, and a disk that refuses is not the board's fault.
+  if (error.code == 400 || error.code == 403) context.services.join_failures->note_failure(source);
+  base::log_warning("a board was refused", {{"from", source}, {"reason", error.message}});
+}
+
+base::Task<ResponseOutcome> handle_join(RequestContext& context) {
+  if (context.services.options.trust == nullptr) co_return no_such_path();
+  SKIFF_CO_CHECK(may_try_to_join(context));
   auto joining = join(context);
   auto outcome = co_await std::move(joining);
-  if (outcome.is_ok()) co_return outcome;
-  const auto& error = outcome.error();
-  // A name that is taken is no guess, and a disk that refuses is not the board's fault.
-  if (error.code == 400 || error.code == 403) services.join_failures->note_failure(source);
-  base::log_warning("a board was refused", {{"from", source}, {"reason", error.message}});
+  if (!outcome.is_ok()) note_join_refusal(context, outcome.error());
   co_return outcome;
 }
 

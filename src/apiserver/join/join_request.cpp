@@ -19,6 +19,15 @@ api::ApiError bad(std::string_view why) {
   return api::bad_request_error(base::concat("the request to join ", why));
 }
 
+api::Outcome<Json> parse_body(std::string_view text) {
+  codec::JsonParseOptions options;
+  options.limits = {kJoinBodyBytesMax, kJoinBodyDepthMax, kJoinBodyValuesMax};
+  auto body = codec::parse_json(text, options);
+  if (!body.is_ok()) return bad(base::concat("is no JSON: ", body.status().message()));
+  if (!body->is_object()) return bad("is no JSON object");
+  return std::move(*body);
+}
+
 // Text members are text and nothing else.
 api::Outcome<std::string> text_member(const Json& body, std::string_view key) {
   const Json& value = body[key];
@@ -44,14 +53,20 @@ api::Outcome<> check_node_name(std::string_view name,
   return api::Done{};
 }
 
+api::Outcome<auth::JoinProof> parse_join_proof(std::string_view text) {
+  SKIFF_TRY(const Json tree, parse_body(text));
+  auth::JoinProof proof;
+  SKIFF_TRY(proof.token_id, text_member(tree, "tokenID"));
+  SKIFF_TRY(proof.proof, text_member(tree, "proof"));
+  if (proof.token_id.empty() || proof.token_id.size() > kJoinTokenIdShownMax)
+    return bad("has no id of a token");
+  if (proof.proof.size() != kJoinProofDigits) return bad("has a proof that is none");
+  return proof;
+}
+
 api::Outcome<JoinRequest> parse_join_request(std::string_view text,
                                              const std::vector<std::string>& reserved_names) {
-  codec::JsonParseOptions options;
-  options.limits = {kJoinBodyBytesMax, kJoinBodyDepthMax, kJoinBodyValuesMax};
-  auto body = codec::parse_json(text, options);
-  if (!body.is_ok()) return bad(base::concat("is no JSON: ", body.status().message()));
-  if (!body->is_object()) return bad("is no JSON object");
-  const Json& tree = *body;
+  SKIFF_TRY(const Json tree, parse_body(text));
   JoinRequest request;
   SKIFF_TRY(request.node_name, text_member(tree, "nodeName"));
   SKIFF_TRY(request.token_id, text_member(tree, "tokenID"));

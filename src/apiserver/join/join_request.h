@@ -1,7 +1,8 @@
-// The body of POST /skiff/v1/join. Pure; any bytes give an answer.
+// The bodies of POST /skiff/v1/join and /skiff/v1/ca. Pure; any bytes give an answer.
 #pragma once
 
 #include <skiff/api/outcome.h>
+#include <skiff/auth/join_proof.h>
 #include <skiff/codec/json.h>
 
 #include <string>
@@ -23,6 +24,9 @@ struct JoinRequest {
 // Errors: 400 with what is wrong.
 api::Outcome<JoinRequest> parse_join_request(std::string_view body,
                                              const std::vector<std::string>& reserved_names);
+
+// What a board proves itself with; the channel is not in it. Errors: 400 with what is wrong.
+api::Outcome<auth::JoinProof> parse_join_proof(std::string_view body);
 
 // Errors: 400 for a name that no node may have.
 api::Outcome<> check_node_name(std::string_view name,

@@ -22,9 +22,10 @@ std::set<std::string> find_ended(const Services& services) {
         auto tree = secret.parse();
         auto record = tree.is_ok() ? auth::read_join_token_secret(*tree)
                                    : base::Result<auth::JoinTokenRecord>(tree.status());
-        const bool has_ended =
-            record.is_ok() && record->expires && now >= *record->expires + kJoinTokenKeptAfterEnd;
-        if (has_ended) names.insert(auth::join_token_secret_name(record->id));
+        if (!record.is_ok() || !record->expires) return true;
+        *record->expires = *record->expires + kJoinTokenKeptAfterEnd;
+        if (auth::has_ended(*record, now, services.age_of()))
+          names.insert(auth::join_token_secret_name(record->id));
         return true;
       });
   return names;

@@ -7,6 +7,7 @@
 #include "app/commands/command_list.h"
 #include "app/credentials/authority_files.h"
 #include "app/credentials/key_files.h"
+#include "app/credentials/time_floor.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -20,8 +21,9 @@ using codec::Json;
 
 namespace {
 
-constexpr std::string_view kFiles[] = {"ca.crt",   "ca-old.crt",       "server.crt", "admin.crt",
-                                       "node.crt", "node-serving.crt", "node-ca.crt"};
+constexpr std::string_view kFiles[] = {"ca.crt",           "ca-old.crt", "ca-retired.crt",
+                                       "server.crt",       "admin.crt",  "node.crt",
+                                       "node-serving.crt", "node-ca.crt"};
 
 struct Row {
   std::string file, subject, signer, expires, left, fingerprint;
@@ -38,7 +40,7 @@ base::Status add_rows(const std::string& folder, std::string_view file, base::Wa
   constexpr std::string_view kEnd = "-----END CERTIFICATE-----";
   SKIFF_ASSIGN_OR_RETURN(const std::string text, read_or_empty(base::concat(folder, "/", file)));
   // Behind the certificate of a server or client stands only its chain.
-  const bool is_bundle = file == "node-ca.crt";
+  const bool is_bundle = file == "node-ca.crt" || file == "ca-retired.crt";
   std::size_t at = 0;
   while (text.find(kEnd, at) != text.npos) {
     auto info = pki::inspect_certificate(std::string_view(text).substr(at));
@@ -68,6 +70,7 @@ Json as_json(const Row& row) {
 base::Result<std::vector<Row>> all_rows(const Invocation& invocation) {
   SKIFF_ASSIGN_OR_RETURN(Config config, config_of(invocation));
   const std::string folder = config.data_dir + "/pki";
+  believe_time_floor(config.data_dir);
   const auto now = loop::real_clock().now();
   std::vector<Row> rows;
   for (auto file : kFiles) SKIFF_RETURN_IF_ERROR(add_rows(folder, file, now, rows));
@@ -104,13 +107,13 @@ base::Result<AuthorityFiles> change(const std::string& folder, Step step, base::
   if (files.old_pem.empty())
     return base::conflict("the cluster trusts one CA only; there is nothing to finish");
   SKIFF_ASSIGN_OR_RETURN(base::WallTime end, end_of_overlap(files));
-  if (step == Step::finish && now < end)
+  if (step == Step::finish_now) return forget_older_authorities(folder);
+  if (now < end)
     return base::conflict(base::concat(
-        "nodes, kubeconfigs and join tokens of the old CA may be in use until ",
-        base::format_rfc3339(end),
+        "nodes and kubeconfigs of the old CA may be in use until ", base::format_rfc3339(end),
         ", when it ends by itself; finish-now ends it now, and what has not been renewed must join "
-        "again"));
-  return end_overlap(folder);
+        "again, with a token that is made then"));
+  return end_overlap(folder, now);
 }
 
 base::Status rotate(const Invocation& invocation) {
@@ -121,6 +124,7 @@ base::Status rotate(const Invocation& invocation) {
   if (present.empty())
     return base::not_found(
         base::concat("there is no CA in ", folder, "; run this on a master, with its --data-dir"));
+  believe_time_floor(config.data_dir);
   AuthorityFiles files;
   {
     SKIFF_ASSIGN_OR_RETURN(auto lock, lock_authority(folder));
@@ -136,8 +140,8 @@ base::Status rotate(const Invocation& invocation) {
   SKIFF_ASSIGN_OR_RETURN(base::WallTime end, end_of_overlap(files));
   std::printf(
       "%s signs from now on; the CA before it is trusted until %s.\n"
-      "Nodes take over by themselves; kubeconfigs and join tokens that were made before work until "
-      "then.\n",
+      "Nodes take over by themselves; kubeconfigs that were made before work until then, join "
+      "tokens as long as they were made for.\n",
       name.c_str(), base::format_rfc3339(end).c_str());
   return base::Status::ok();
 }

@@ -23,8 +23,14 @@ constexpr CommandOption kForNode{"node-name", "NAME", "the one name that it may 
                                  false};
 constexpr CommandOption kPrintJoin{"print-join-command", "",
                                    "print the command that a board is to run", true};
-constexpr CommandOption kTokenCreateOptions[] = {kTtl, kUses, kDescription, kForNode, kPrintJoin};
-constexpr CommandOption kTokenGenerateOptions[] = {kTtl, kUses, kDescription, kForNode};
+constexpr CommandOption kNoCaHash{
+    "no-ca-hash", "",
+    "a short token that does not name the CA: who reads the cluster's Secrets "
+    "can pose as its master to boards that join with it",
+    true};
+constexpr CommandOption kTokenCreateOptions[] = {kTtl,     kUses,      kDescription,
+                                                 kForNode, kPrintJoin, kNoCaHash};
+constexpr CommandOption kTokenGenerateOptions[] = {kTtl, kUses, kDescription, kForNode, kNoCaHash};
 constexpr CommandOption kTokenRotateOptions[] = {kTtl, kUses};
 
 constexpr Command kCommands[] = {

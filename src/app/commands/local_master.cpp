@@ -5,8 +5,10 @@
 #include <skiff/codec/base64.h>
 #include <skiff/codec/yaml.h>
 #include <skiff/http/client.h>
+#include <skiff/loop/loop.h>
 #include <skiff/sys/files.h>
 
+#include "app/credentials/time_floor.h"
 #include "app/limits.h"
 
 namespace skiff::app {
@@ -37,6 +39,7 @@ base::Result<LocalMaster> LocalMaster::open(const Config& config) {
   if (!tree) return tree.status().with_context(file);
   const Json& cluster = first_of(*tree, "clusters")["cluster"];
   const Json& user = first_of(*tree, "users")["user"];
+  believe_time_floor(config.data_dir);
   LocalMaster master;
   master.url_ = cluster["server"].as_string();
   SKIFF_ASSIGN_OR_RETURN(master.ca_pem_, decoded(cluster, "certificate-authority-data"));
@@ -53,6 +56,7 @@ base::Result<Json> LocalMaster::call(std::string_view method, std::string_view p
   request.ca_pem = ca_pem_;
   request.certificate_pem = certificate_pem_;
   request.key_pem = key_pem_;
+  request.now = [] { return loop::real_clock().now(); };
   if (!body.is_null()) {
     request.headers.set("Content-Type", "application/json");
     request.body = codec::write_json(body);
@@ -67,6 +71,11 @@ base::Result<Json> LocalMaster::call(std::string_view method, std::string_view p
   if (answer->status < 200 || answer->status >= 300)
     return api::to_base_status(api::ApiError::from_json(*tree));
   return tree;
+}
+
+base::Result<base::WallTime> LocalMaster::now() const {
+  SKIFF_ASSIGN_OR_RETURN(const Json answer, call("GET", "/skiff/v1/ca"));
+  return base::parse_rfc3339(answer["time"].as_string());
 }
 
 }  // namespace skiff::app

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <skiff/app/config.h>
+#include <skiff/base/clock.h>
 #include <skiff/base/result.h>
 #include <skiff/codec/json.h>
 
@@ -19,6 +20,8 @@ class LocalMaster {
   // The answer's JSON; errors keep the sentence of the API. unavailable: the master does not run.
   base::Result<codec::Json> call(std::string_view method, std::string_view path,
                                  const codec::Json& body = {}) const;
+  // What its clock says, by which tokens end.
+  base::Result<base::WallTime> now() const;
   const std::string& ca_pem() const { return ca_pem_; }
 
  private:

@@ -1,4 +1,5 @@
 // skiff token: tokens that boards join with. All but `generate` speak to the running master.
+#include <skiff/auth/join_proof.h>
 #include <skiff/auth/join_token.h>
 #include <skiff/base/strings.h>
 #include <skiff/codec/base64.h>
@@ -10,6 +11,7 @@
 #include "app/commands/command_list.h"
 #include "app/commands/local_master.h"
 #include "app/commands/token_options.h"
+#include "app/credentials/time_floor.h"
 #include "app/join/prepared_tokens.h"
 
 #include <algorithm>
@@ -28,6 +30,21 @@ std::string secret_path(std::string_view id) {
   return base::concat(kSecrets, "/", auth::join_token_secret_name(id));
 }
 
+// What the cluster keeps of the token's secret.
+void keep_secret(auth::JoinTokenRecord& record, const auth::JoinToken& token) {
+  record.secret_sha256 = pki::sha256_hex(token.secret);
+  record.proof_key =
+      token.ca_key_sha256.empty() ? auth::join_proof_key(token.secret) : std::string();
+}
+
+base::Status set_end(auth::JoinTokenRecord& record, const TokenOptions& options,
+                     const LocalMaster& master) {
+  SKIFF_ASSIGN_OR_RETURN(const auto now, master.now());
+  record.issued = now;
+  record.expires = options.ttl ? std::optional(now + *options.ttl) : std::nullopt;
+  return base::Status::ok();
+}
+
 struct NewToken {
   auth::JoinToken token;
   auth::JoinTokenRecord record;
@@ -36,9 +53,10 @@ struct NewToken {
 base::Result<NewToken> new_token(const std::string& ca_pem, const TokenOptions& options) {
   SKIFF_ASSIGN_OR_RETURN(auto authority, pki::inspect_certificate(ca_pem));
   NewToken made;
-  made.token = auth::make_join_token(authority.public_key_fingerprint);
+  made.token =
+      auth::make_join_token(options.names_ca ? authority.public_key_fingerprint : std::string());
   made.record.id = made.token.id;
-  made.record.secret_sha256 = pki::sha256_hex(made.token.secret);
+  keep_secret(made.record, made.token);
   made.record.uses_left = options.uses;
   made.record.node_name = options.node_name;
   made.record.description = options.description;
@@ -63,7 +81,7 @@ base::Status create(const Invocation& invocation) {
   SKIFF_ASSIGN_OR_RETURN(TokenOptions options, token_options(invocation));
   SKIFF_ASSIGN_OR_RETURN(LocalMaster master, LocalMaster::open(config));
   SKIFF_ASSIGN_OR_RETURN(NewToken made, new_token(master.ca_pem(), options));
-  if (options.ttl) made.record.expires = loop::real_clock().now() + *options.ttl;
+  SKIFF_RETURN_IF_ERROR(set_end(made.record, options, master));
   const bool prints_command = invocation.options.contains("print-join-command");
   std::string url;
   if (prints_command) {
@@ -81,6 +99,7 @@ base::Status create(const Invocation& invocation) {
 base::Status generate(const Invocation& invocation) {
   SKIFF_ASSIGN_OR_RETURN(Config config, config_of(invocation));
   SKIFF_ASSIGN_OR_RETURN(TokenOptions options, token_options(invocation));
+  believe_time_floor(config.data_dir);
   SKIFF_ASSIGN_OR_RETURN(auto authority,
                          ensure_cluster_authority(config, loop::real_clock().now()));
   SKIFF_ASSIGN_OR_RETURN(NewToken made, new_token(authority.certificate_pem, options));
@@ -128,7 +147,7 @@ base::Status list(const Invocation& invocation) {
     std::printf("%s\n", codec::write_json_pretty(out).c_str());
     return base::Status::ok();
   }
-  const auto now = loop::real_clock().now();
+  SKIFF_ASSIGN_OR_RETURN(const auto now, master.now());
   print_row("ID", "EXPIRES", "USES LEFT", "NODE", "DESCRIPTION");
   for (const auto& record : records)
     print_row(record.id, expires_text(record, now),
@@ -146,12 +165,12 @@ base::Status rotate(const Invocation& invocation) {
   SKIFF_ASSIGN_OR_RETURN(Json secret, master.call("GET", secret_path(id)));
   SKIFF_ASSIGN_OR_RETURN(auto record, auth::read_join_token_secret(secret));
   SKIFF_ASSIGN_OR_RETURN(auto authority, pki::inspect_certificate(master.ca_pem()));
-  const auth::JoinToken token{authority.public_key_fingerprint, id, auth::make_join_secret()};
-  record.secret_sha256 = pki::sha256_hex(token.secret);
+  const bool names_ca = record.proof_key.empty();
+  const auth::JoinToken token{names_ca ? authority.public_key_fingerprint : std::string(), id,
+                              auth::make_join_secret()};
+  keep_secret(record, token);
   record.last_uses.clear();
-  if (invocation.options.contains("ttl"))
-    record.expires = options.ttl ? std::optional(loop::real_clock().now() + *options.ttl)
-                                 : std::optional<base::WallTime>();
+  if (invocation.options.contains("ttl")) SKIFF_RETURN_IF_ERROR(set_end(record, options, master));
   if (options.uses) record.uses_left = options.uses;
   SKIFF_RETURN_IF_ERROR(
       master.call("PUT", secret_path(id), auth::join_token_secret(record, std::move(secret))));

@@ -63,6 +63,7 @@ base::Result<TokenOptions> token_options(const Invocation& invocation) {
           base::concat("uses: ", base::quote(text), " is no number of 1-", kTokenUsesMax));
     options.uses = *number;
   }
+  options.names_ca = !invocation.options.contains("no-ca-hash");
   options.description = option(invocation, "description");
   if (options.description.size() > kTokenDescriptionBytesMax)
     return base::invalid_argument(

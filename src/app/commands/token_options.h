@@ -13,6 +13,7 @@ struct TokenOptions {
   std::optional<base::Duration> ttl;  // none: for ever
   std::optional<std::int64_t> uses;   // none: as often as one likes
   std::string description, node_name;
+  bool names_ca = true;
 };
 // Errors: invalid_argument with the flag.
 base::Result<TokenOptions> token_options(const Invocation& invocation);

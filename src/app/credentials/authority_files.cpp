@@ -20,6 +20,7 @@ constexpr std::size_t kNameBytes = 4;
 std::string stem_of(const std::string& folder) { return folder + "/ca"; }
 std::string cross_file(const std::string& folder) { return folder + "/ca-cross.crt"; }
 std::string old_file(const std::string& folder) { return folder + "/ca-old.crt"; }
+std::string retired_file(const std::string& folder) { return folder + "/ca-retired.crt"; }
 std::string roll_file(const std::string& folder) { return folder + "/ca-roll.json"; }
 
 base::Result<AuthorityFiles> read_files(const std::string& folder) {
@@ -27,6 +28,7 @@ base::Result<AuthorityFiles> read_files(const std::string& folder) {
   SKIFF_ASSIGN_OR_RETURN(files.pair, read_pair(stem_of(folder)));
   SKIFF_ASSIGN_OR_RETURN(files.cross_pem, read_or_empty(cross_file(folder)));
   SKIFF_ASSIGN_OR_RETURN(files.old_pem, read_or_empty(old_file(folder)));
+  SKIFF_ASSIGN_OR_RETURN(files.retired_pem, read_or_empty(retired_file(folder)));
   return files;
 }
 
@@ -45,6 +47,22 @@ base::Status write_rolled(const std::string& folder, const AuthorityFiles& files
   SKIFF_RETURN_IF_ERROR(write_pair(stem_of(folder), files.pair));
   SKIFF_RETURN_IF_ERROR(sys::remove_tree(roll_file(folder)));
   return sys::sync_folder(folder);
+}
+
+// The certificates that have not ended, each once, the first ones when there are too many.
+std::string still_useful(const std::string& certificates_pem, base::WallTime now) {
+  std::string kept;
+  auto list = pki::split_certificates(certificates_pem);
+  if (!list) return kept;
+  std::size_t count = 0;
+  for (const auto& pem : *list) {
+    auto info = pki::inspect_certificate(pem);
+    const bool is_good = info && now < info->not_after && kept.find(pem) == kept.npos;
+    if (!is_good || count >= kRetiredAuthoritiesMax) continue;
+    kept += pem;
+    ++count;
+  }
+  return kept;
 }
 
 base::Status finish_roll(const std::string& folder) {
@@ -93,8 +111,9 @@ base::Result<AuthorityFiles> roll_authority(const std::string& folder, base::Wal
   const std::string name = base::concat("skiff-ca-", pki::random_hex(kNameBytes));
   SKIFF_ASSIGN_OR_RETURN(after.pair, pki::make_authority(name, now, kAuthorityLife));
   SKIFF_ASSIGN_OR_RETURN(std::string cross, authority->cross_sign(after.pair.certificate_pem));
-  after.cross_pem = cross + before.cross_pem;
+  after.cross_pem = still_useful(cross + before.cross_pem, now);
   after.old_pem = before.pair.certificate_pem;
+  after.retired_pem = before.retired_pem;
   SKIFF_RETURN_IF_ERROR(
       sys::write_file_atomic(roll_file(folder), codec::write_json(as_json(after)), kKeyMode));
   SKIFF_RETURN_IF_ERROR(write_rolled(folder, after));
@@ -112,9 +131,20 @@ base::Result<base::UniqueFd> lock_authority(const std::string& folder) {
   return sys::lock_file(folder + "/ca.lock");
 }
 
-base::Result<AuthorityFiles> end_overlap(const std::string& folder) {
+base::Result<AuthorityFiles> end_overlap(const std::string& folder, base::WallTime now) {
   SKIFF_RETURN_IF_ERROR(finish_roll(folder));
+  SKIFF_ASSIGN_OR_RETURN(AuthorityFiles files, read_files(folder));
+  const std::string retired = still_useful(files.old_pem + files.retired_pem, now);
+  SKIFF_RETURN_IF_ERROR(sys::write_file_atomic(retired_file(folder), retired, kCertificateMode));
   SKIFF_RETURN_IF_ERROR(sys::remove_tree(old_file(folder)));
+  SKIFF_RETURN_IF_ERROR(sys::sync_folder(folder));
+  return read_files(folder);
+}
+
+base::Result<AuthorityFiles> forget_older_authorities(const std::string& folder) {
+  SKIFF_RETURN_IF_ERROR(finish_roll(folder));
+  for (const auto& file : {retired_file(folder), cross_file(folder), old_file(folder)})
+    SKIFF_RETURN_IF_ERROR(sys::remove_tree(file));
   SKIFF_RETURN_IF_ERROR(sys::sync_folder(folder));
   return read_files(folder);
 }

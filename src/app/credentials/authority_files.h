@@ -5,6 +5,8 @@
 //                  behind
 //                                   every certificate, for those who only know an older one
 //                  ca-old.crt       whom the cluster trusts beside `ca`, while both are valid
+//                  ca-retired.crt   whom it trusted before; boards are told of them, for their
+//                                   tokens may name no other, and they have signed the next one
 //                  ca-roll.json     what a roll is about to write; it is done when this is gone
 //
 // All calls block.
@@ -22,7 +24,7 @@ namespace skiff::app {
 
 struct AuthorityFiles {
   pki::KeyAndCertificate pair;
-  std::string cross_pem, old_pem;
+  std::string cross_pem, old_pem, retired_pem;
 
   std::string bundle_pem() const { return pair.certificate_pem + old_pem; }
 };
@@ -39,7 +41,11 @@ base::Result<AuthorityFiles> roll_authority(const std::string& folder, base::Wal
 base::Result<base::WallTime> end_of_overlap(const AuthorityFiles& files);
 // Who changes the files holds this. Blocks.
 base::Result<base::UniqueFd> lock_authority(const std::string& folder);
-// Only the authority that signs is trusted from now on.
-base::Result<AuthorityFiles> end_overlap(const std::string& folder);
+// Only the authority that signs is trusted from now on. The one before is retired: join tokens that
+// name it go on, until its own certificate ends.
+base::Result<AuthorityFiles> end_overlap(const std::string& folder, base::WallTime now);
+// The same for an authority whose key may be stolen: all but the one that signs are forgotten, and
+// what names them is worth nothing.
+base::Result<AuthorityFiles> forget_older_authorities(const std::string& folder);
 
 }  // namespace skiff::app

@@ -6,24 +6,36 @@
 #include <skiff/sys/files.h>
 
 #include "app/credentials/authority_files.h"
+#include "app/credentials/time_floor.h"
 #include "app/limits.h"
 
 namespace skiff::app {
 
 namespace {
 
+struct Look {
+  ClusterKeys keys;
+  bool is_overlap_over = false;
+};
+
 // What the files say, after what had to be made anew.
-base::Result<ClusterKeys> look_at_files(const Config& config, const NodeIdentity& identity,
-                                        base::WallTime now) {
+base::Result<Look> look_at_files(const Config& config, const NodeIdentity& identity,
+                                 base::WallTime now, bool may_end_overlap) {
   const std::string folder = config.data_dir + "/pki";
   // A command may be rolling the authority at this moment.
   SKIFF_ASSIGN_OR_RETURN(auto lock, lock_authority(folder));
   SKIFF_ASSIGN_OR_RETURN(AuthorityFiles files, ensure_authority(folder, now));
+  Look look;
   if (!files.old_pem.empty()) {
     SKIFF_ASSIGN_OR_RETURN(base::WallTime end, end_of_overlap(files));
-    if (end <= now) SKIFF_RETURN_IF_ERROR(end_overlap(folder));
+    look.is_overlap_over = end <= now;
+    if (look.is_overlap_over && may_end_overlap) {
+      SKIFF_RETURN_IF_ERROR(end_overlap(folder, now));
+      look.is_overlap_over = false;
+    }
   }
-  return ensure_cluster_keys(config, identity, now);
+  SKIFF_ASSIGN_OR_RETURN(look.keys, ensure_cluster_keys(config, identity, now));
+  return look;
 }
 
 }  // namespace
@@ -33,14 +45,29 @@ CertificateKeeper::CertificateKeeper(const Config& config, const MasterIdentity&
                                      base::Executor& blocking)
     : config_(config), identity_(identity), keys_(keys), timers_(timers), blocking_(blocking) {}
 
+// What was made while the clock was ahead is good for nobody else.
+void CertificateKeeper::watch_clock() {
+  const auto wall = timers_.clock().now();
+  const auto steady = timers_.clock().monotonic();
+  clock_timer_ = timers_.start_timer(kClockLookInterval, [this, wall, steady] {
+    const auto& clock = timers_.clock();
+    if (!went_evenly(clock.now() - wall, clock.monotonic() - steady)) soon_.notify();
+    watch_clock();
+  });
+}
+
 base::Task<void> CertificateKeeper::run(base::CancelToken cancel) {
   base::Duration rest = kCertificateCheckInterval;
+  watch_clock();
   for (;;) {
     auto timer = timers_.start_timer(rest, [this] { soon_.notify(); });
     auto waiting = soon_.wait(cancel);
     bool woken = co_await std::move(waiting);
     timers_.cancel_timer(timer);
-    if (!woken) co_return;
+    if (!woken) {
+      timers_.cancel_timer(clock_timer_);
+      co_return;
+    }
     auto looking = look();
     auto looked = co_await std::move(looking);
     rest = kCertificateCheckInterval;
@@ -51,13 +78,18 @@ base::Task<void> CertificateKeeper::run(base::CancelToken cancel) {
 }
 
 base::Task<base::Status> CertificateKeeper::look() {
-  auto read = [&config = config_, identity = identity_.get(), now = timers_.clock().now()] {
-    return look_at_files(config, identity, now);
-  };
+  const auto steady = timers_.clock().monotonic();
+  const bool may_end = overlap_over_since_ && steady - *overlap_over_since_ >= kOverlapPatience;
+  auto read = [&config = config_, identity = identity_.get(), now = timers_.clock().now(),
+               may_end] { return look_at_files(config, identity, now, may_end); };
   auto reading = loop::run_blocking(blocking_, read);
   auto fresh = co_await std::move(reading);
   if (!fresh) co_return fresh.status();
-  auto taking = take_over(std::move(*fresh));
+  if (!fresh->is_overlap_over)
+    overlap_over_since_.reset();
+  else if (!overlap_over_since_)
+    overlap_over_since_ = steady;
+  auto taking = take_over(std::move(fresh->keys));
   co_return co_await std::move(taking);
 }
 
@@ -69,7 +101,7 @@ base::Task<base::Status> CertificateKeeper::take_over(ClusterKeys fresh) {
   const bool is_new_admin = fresh.admin.certificate_pem != keys_.admin.certificate_pem;
   if (is_new_bundle) {
     SKIFF_CO_RETURN_IF_ERROR(tls_->replace_trust(bundle));
-    keys_.trust->replace(fresh.trust->signer(), bundle);
+    keys_.trust->follow(*fresh.trust);
     base::log_info("the authorities of the cluster have changed");
   }
   if (is_new_server) {

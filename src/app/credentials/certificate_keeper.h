@@ -9,6 +9,7 @@
 #include "app/master_identity.h"
 
 #include <memory>
+#include <optional>
 
 namespace skiff::app {
 
@@ -25,11 +26,14 @@ class CertificateKeeper {
   base::Task<void> run(base::CancelToken cancel);
   // Lets run() look at once.
   void look_soon() { soon_.notify(); }
-  // One look: renews what is due, ends the overlap of two authorities when it is over.
+  // One look: renews what is due, ends the overlap of two authorities when it has been over for
+  // some hours, whatever the clock says for a while.
   base::Task<base::Status> look();
 
  private:
   base::Task<base::Status> take_over(ClusterKeys fresh);
+  // Looks at the files when the clock has jumped.
+  void watch_clock();
 
   const Config& config_;
   const MasterIdentity& identity_;
@@ -38,6 +42,8 @@ class CertificateKeeper {
   base::Executor& blocking_;
   std::shared_ptr<http::TlsContext> tls_;
   base::Notifier soon_;
+  std::optional<base::MonotonicTime> overlap_over_since_;
+  base::TimerId clock_timer_ = 0;
 };
 
 }  // namespace skiff::app

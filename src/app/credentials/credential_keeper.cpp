@@ -43,7 +43,7 @@ base::Task<void> CredentialKeeper::run() {
     auto looked = co_await std::move(looking);
     if (cancel_.is_cancelled()) co_return;
     if (looked) {
-      wait = std::clamp<base::Duration>(rest(), kRenewRetryMin, kRenewCheckInterval);
+      wait = std::clamp<base::Duration>(rest(), kRenewAgainMin, kRenewCheckInterval);
       pause = kRenewRetryMin;
     } else {
       base::log_warning("certificates cannot be renewed yet", {{"error", looked}});
@@ -67,7 +67,7 @@ base::Duration CredentialKeeper::rest() const {
     if (!info) return base::Duration::zero();
     certificates.push_back(std::move(*info));
   }
-  return until_renewal(certificates, loop_.clock().now(), unit_);
+  return until_renewal(certificates, loop_.clock().now() + behind_, unit_);
 }
 
 bool CredentialKeeper::has_ended() const {
@@ -94,9 +94,12 @@ base::Task<base::Status> CredentialKeeper::renew_what_is_due() {
     auto asking = ask("{}");
     auto answer = co_await std::move(asking);
     if (!answer) co_return answer.status();
-    auto tree = codec::parse_json(*answer);
+    const auto tree = codec::parse_json(*answer);
     if (!tree) co_return tree.status();
-    is_due = std::as_const(*tree)["certificateAuthorities"].as_string() != node_.ca_pem;
+    // By the master's clock, which judges the certificate when it is shown.
+    const auto time = base::parse_rfc3339((*tree)["time"].as_string());
+    if (time) behind_ = *time - loop_.clock().now();
+    is_due = (*tree)["certificateAuthorities"].as_string() != node_.ca_pem || rest().count() <= 0;
   }
   if (!is_due) co_return base::Status::ok();
   auto renewing = renew();

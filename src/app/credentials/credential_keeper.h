@@ -44,7 +44,8 @@ class CredentialKeeper {
   base::Random& random_;
   const base::CancelToken cancel_;
   std::unique_ptr<http::AsyncClient> client_;
-  const double unit_;  // of the jitter of this node's renewals
+  const double unit_;        // of the jitter of this node's renewals
+  base::Duration behind_{};  // the own clock, of the master's
 };
 
 }  // namespace skiff::app

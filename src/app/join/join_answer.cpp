@@ -66,8 +66,10 @@ base::Result<std::string> make_node_request(const std::string& node_name,
 base::Result<OfferedAuthorities> parse_offered_authorities(std::string_view body) {
   SKIFF_ASSIGN_OR_RETURN(const Json tree, parse_answer(body));
   OfferedAuthorities offered;
+  offered.certificates_text = tree["certificateAuthorities"].as_string();
+  offered.proof = tree["proof"].as_string();
   SKIFF_ASSIGN_OR_RETURN(offered.certificates_pem,
-                         pki::split_certificates(tree["certificateAuthorities"].as_string()));
+                         pki::split_certificates(offered.certificates_text));
   if (auto time = base::parse_rfc3339(tree["time"].as_string())) offered.time = *time;
   return offered;
 }
@@ -83,6 +85,15 @@ std::string pick_authorities(const OfferedAuthorities& offered,
     if (is_wanted) picked += pem;
   }
   return picked;
+}
+
+std::string all_authorities(const OfferedAuthorities& offered) {
+  std::string all;
+  for (const auto& pem : offered.certificates_pem) {
+    auto info = pki::inspect_certificate(pem);
+    if (info && info->is_authority) all += pem;
+  }
+  return all;
 }
 
 std::vector<std::string> key_fingerprints(std::string_view certificates_pem) {

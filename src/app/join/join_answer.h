@@ -10,9 +10,11 @@
 
 namespace skiff::app {
 
-// Of GET /skiff/v1/ca, from nobody knows whom.
+// Of GET or POST /skiff/v1/ca, from nobody knows whom.
 struct OfferedAuthorities {
+  std::string certificates_text;  // as it came
   std::vector<std::string> certificates_pem;
+  std::string proof;  // that who offers them knows the secret of a token; empty without
   std::optional<base::WallTime> time;
 };
 base::Result<OfferedAuthorities> parse_offered_authorities(std::string_view body);
@@ -21,6 +23,8 @@ base::Result<OfferedAuthorities> parse_offered_authorities(std::string_view body
 // empty when there is none.
 std::string pick_authorities(const OfferedAuthorities& offered,
                              const std::vector<std::string>& key_sha256);
+// All that are authorities, for who has proved that they are the cluster's.
+std::string all_authorities(const OfferedAuthorities& offered);
 // The fingerprints of the public keys of certificates in PEM form.
 std::vector<std::string> key_fingerprints(std::string_view certificates_pem);
 

@@ -20,6 +20,7 @@ base::Result<Json> read_prepared(const std::string& path, base::WallTime now) {
   SKIFF_ASSIGN_OR_RETURN(auto text, sys::read_file(path, kKeyFileBytesMax));
   SKIFF_ASSIGN_OR_RETURN(const Json tree, codec::parse_json(text));
   SKIFF_ASSIGN_OR_RETURN(auto record, auth::read_join_token_secret(tree["secret"]));
+  record.issued = now;
   record.expires.reset();
   if (tree.contains("ttlSeconds"))
     record.expires = now + std::chrono::seconds(tree["ttlSeconds"].as_int());

@@ -18,6 +18,10 @@ bool is_letter_or_digit(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
+bool is_hash(std::string_view text) {
+  return text.size() == kHashDigits && std::all_of(text.begin(), text.end(), is_lower_hex);
+}
+
 bool is_id(std::string_view text) {
   return text.size() >= kJoinTokenIdLengthMin && text.size() <= kJoinTokenIdLengthMax &&
          std::all_of(text.begin(), text.end(),
@@ -41,27 +45,25 @@ base::Status wrong(std::string_view why) {
 base::Result<JoinToken> parse_join_token(std::string_view text) {
   text = base::trim(text);
   if (text.size() > kJoinTokenBytesMax) return wrong("is too long");
-  if (!text.starts_with(kVersion)) {
-    if (text.find("::") == text.npos && text.find(':') != text.npos)
-      return wrong(
-          "has no hash of the cluster's authority, without which this node could not tell its "
-          "master "
-          "from a stranger");
-    return wrong("does not begin with K10");
-  }
-  text.remove_prefix(kVersion.size());
   const auto parts = base::split(text, ':');
-  if (parts.size() != 4 || !parts[1].empty()) return wrong("does not have all its parts");
-  JoinToken token{std::string(parts[0]), std::string(parts[2]), std::string(parts[3])};
-  if (token.ca_key_sha256.size() != kHashDigits ||
-      !std::all_of(token.ca_key_sha256.begin(), token.ca_key_sha256.end(), is_lower_hex))
-    return wrong("has a hash that is not 64 lower-case hex digits");
+  JoinToken token;
+  if (parts.size() == 2) {
+    token = {{}, std::string(parts[0]), std::string(parts[1])};
+  } else {
+    if (!text.starts_with(kVersion)) return wrong("does not begin with K10");
+    if (parts.size() != 4 || !parts[1].empty()) return wrong("does not have all its parts");
+    token = {std::string(parts[0].substr(kVersion.size())), std::string(parts[2]),
+             std::string(parts[3])};
+    if (!is_hash(token.ca_key_sha256))
+      return wrong("has a hash that is not 64 lower-case hex digits");
+  }
   if (!is_id(token.id)) return wrong("has an id that is none");
   if (!is_secret(token.secret)) return wrong("has a secret that is none");
   return token;
 }
 
 std::string format_join_token(const JoinToken& token) {
+  if (token.ca_key_sha256.empty()) return base::concat(token.id, ":", token.secret);
   return base::concat(kVersion, token.ca_key_sha256, "::", token.id, ":", token.secret);
 }
 

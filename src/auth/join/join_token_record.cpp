@@ -51,6 +51,8 @@ Json join_token_secret(const JoinTokenRecord& record, Json live) {
   };
   put("id", record.id);
   put("secret-sha256", record.secret_sha256);
+  put("proof-key", record.proof_key);
+  if (record.issued) put("issued", base::format_rfc3339(*record.issued));
   if (record.expires) put("expiration", base::format_rfc3339(*record.expires));
   if (record.uses_left) put("uses-left", std::to_string(*record.uses_left));
   put("node-name", record.node_name);
@@ -69,7 +71,11 @@ base::Result<JoinTokenRecord> read_join_token_secret(const Json& secret) {
   if (record.secret_sha256.size() != kHashDigits ||
       secret["metadata"]["name"].as_string() != join_token_secret_name(record.id))
     return base::invalid_argument("a damaged join token");
+  record.proof_key = read_text(secret, "proof-key");
+  if (!record.proof_key.empty() && record.proof_key.size() != kHashDigits)
+    return base::invalid_argument("a damaged join token");
   // What cannot be read must not become "never" or "as often as one likes".
+  if (auto time = base::parse_rfc3339(read_text(secret, "issued"))) record.issued = *time;
   if (auto text = read_text(secret, "expiration"); !text.empty()) {
     auto time = base::parse_rfc3339(text);
     record.expires = time ? *time : base::WallTime();

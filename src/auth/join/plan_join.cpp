@@ -30,7 +30,7 @@ bool was_used_by(const JoinTokenRecord& record, const JoinAttempt& attempt) {
 }
 
 api::Outcome<JoinVerdict> check_token(const JoinAttempt& attempt, const JoinTokenRecord* record,
-                                      base::WallTime now) {
+                                      base::WallTime now, const base::AgeOf& age_of) {
   // A wrong secret and an unknown id take as long and read the same.
   static const std::string kNoHash(64, '0');
   const std::string& wanted = record != nullptr ? record->secret_sha256 : kNoHash;
@@ -39,7 +39,7 @@ api::Outcome<JoinVerdict> check_token(const JoinAttempt& attempt, const JoinToke
     return refuse_token(attempt.token_id,
                         "is not known to this cluster: it was deleted, has another secret by now, "
                         "or is of another cluster");
-  if (record->expires && now >= *record->expires)
+  if (has_ended(*record, now, age_of))
     return refuse_token(attempt.token_id,
                         base::concat("has expired at ", base::format_rfc3339(*record->expires)));
   if (!record->node_name.empty() && record->node_name != attempt.node_name)
@@ -65,8 +65,16 @@ api::ApiError name_taken(const JoinAttempt& attempt) {
 
 }  // namespace
 
+bool has_ended(const JoinTokenRecord& record, base::WallTime now, const base::AgeOf& age_of) {
+  if (!record.expires) return false;
+  const bool is_by_age = age_of && record.issued && *record.issued <= *record.expires;
+  return is_by_age ? age_of(*record.issued) >= *record.expires - *record.issued
+                   : now >= *record.expires;
+}
+
 api::Outcome<JoinVerdict> plan_join(const JoinAttempt& attempt, const NodeNameState& name,
-                                    const JoinTokenRecord* record, base::WallTime now) {
+                                    const JoinTokenRecord* record, base::WallTime now,
+                                    const base::AgeOf& age_of) {
   if (name.is_taken && !name.key_sha256.empty() && name.key_sha256 == attempt.key_sha256)
     return JoinVerdict::known;
   if (attempt.token_id.empty())
@@ -75,7 +83,7 @@ api::Outcome<JoinVerdict> plan_join(const JoinAttempt& attempt, const NodeNameSt
         base::concat("this board's key is not the one of the node ", base::quote(attempt.node_name),
                      name.is_taken ? "" : ", which is not in the cluster any more",
                      "; give it a token of 'skiff token create' with --token"));
-  SKIFF_TRY(auto verdict, check_token(attempt, record, now));
+  SKIFF_TRY(auto verdict, check_token(attempt, record, now, age_of));
   if (!name.is_taken) return verdict;
   if (!attempt.replace) return name_taken(attempt);
   if (record->node_name != attempt.node_name)

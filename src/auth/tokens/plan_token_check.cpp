@@ -135,9 +135,10 @@ base::Result<std::vector<std::string>> check_audiences(const TokenContent& conte
 }
 
 TokenCheck check_bound_token(const TokenContent& content, const ObjectReader& reader,
-                             base::WallTime now) {
-  if (auto time = check_time(content, now); !time.is_ok()) return {std::move(time), false, {}, {}};
-  const auto deleted_before = now - std::chrono::seconds(kTokenLeewaySeconds);
+                             TokenTimes times) {
+  if (auto time = check_time(content, times.of_token); !time.is_ok())
+    return {std::move(time), false, {}, {}};
+  const auto deleted_before = times.now - std::chrono::seconds(kTokenLeewaySeconds);
   auto account = check_account(content, reader, deleted_before);
   if (!account.status.is_ok()) return account;
   if (content.secret) {

@@ -25,8 +25,12 @@ struct TokenCheck {
   std::string unused_secret_uid;  // of the Secret, when its label says that it is not used today
   std::vector<std::string> warnings;  // for the client
 };
+struct TokenTimes {
+  base::WallTime now;
+  base::WallTime of_token;  // its beginning and what has really passed since
+};
 TokenCheck check_bound_token(const TokenContent& content, const ObjectReader& reader,
-                             base::WallTime now);
+                             TokenTimes times);
 TokenCheck check_legacy_token(const TokenContent& content, std::string_view token,
                               const ObjectReader& reader, base::WallTime now);
 

@@ -98,8 +98,9 @@ class Tokens final : public ServiceAccountTokens {
     }
     SKIFF_ASSIGN_OR_RETURN(auto audiences, check_audiences(*content, wanted, audiences_));
     const auto now = options_.clock->now();
-    auto check = content->is_legacy() ? check_legacy_token(*content, token, *options_.reader, now)
-                                      : check_bound_token(*content, *options_.reader, now);
+    auto check = content->is_legacy()
+                     ? check_legacy_token(*content, token, *options_.reader, now)
+                     : check_bound_token(*content, *options_.reader, {now, time_of(*content, now)});
     if (!check.unused_secret_uid.empty() && options_.on_legacy_use) {
       options_.on_legacy_use({content->namespace_name, content->secret->name,
                               std::move(check.unused_secret_uid), day_of(now)});
@@ -127,6 +128,13 @@ class Tokens final : public ServiceAccountTokens {
   std::shared_ptr<const TokenKeyRing> keys() const {
     std::lock_guard lock(mutex_);
     return keys_;
+  }
+
+  // When it is for the token: a clock that jumps makes it neither older nor younger.
+  base::WallTime time_of(const TokenContent& content, base::WallTime now) const {
+    if (!options_.age_of || !content.issued_at) return now;
+    const auto issued = base::WallTime::from_unix_seconds(*content.issued_at);
+    return issued + options_.age_of(issued);
   }
 
   base::Result<VerifiedTokens::Content> verify(std::string_view token) const {

@@ -374,7 +374,7 @@ TEST_CASE("a clock that jumps neither hurries nor holds up the first probe") {
   World world;
   Node node(world);
   world.create(R"({"containers":[{"name":"web","image":"app:1","startupProbe":{"exec":{"command":
-    ["up"]},"periodSeconds":1},"readinessProbe":{"exec":{"command":["ready"]},
+    ["up"]},"periodSeconds":1,"failureThreshold":300},"readinessProbe":{"exec":{"command":["ready"]},
     "initialDelaySeconds":100,"periodSeconds":1}}]})");
   bool up = false;
   world.prober.answer = [&](const std::string& what) {

@@ -1,4 +1,5 @@
 // POST /skiff/v1/join and GET /skiff/v1/ca, against a whole API server on virtual time.
+#include <skiff/auth/join_proof.h>
 #include <skiff/auth/join_token.h>
 #include <skiff/base/strings.h>
 #include <skiff/pki/token.h>
@@ -44,11 +45,14 @@ struct Fixture {
   test::ApiFixture api{nullptr, trust.get()};
 
   auth::JoinToken make_token(std::optional<std::int64_t> uses = {}, std::string node_name = {},
-                             base::Duration ttl = std::chrono::hours(24)) {
+                             base::Duration ttl = std::chrono::hours(24), bool is_proved = false,
+                             bool is_dated = false) {
     auto token = auth::make_join_token(std::string(64, 'a'));
     auth::JoinTokenRecord record;
     record.id = token.id;
     record.secret_sha256 = pki::sha256_hex(token.secret);
+    if (is_proved) record.proof_key = auth::join_proof_key(token.secret);
+    if (is_dated) record.issued = api.loop.now();
     record.expires = api.loop.now() + ttl;
     record.uses_left = uses;
     record.node_name = std::move(node_name);
@@ -92,9 +96,48 @@ TEST_CASE("anybody reads the authorities") {
   CHECK(base::parse_rfc3339(answer.json()["time"].as_string()));
 }
 
+TEST_CASE("a master proves itself to a board that proves itself, on this connection alone") {
+  Fixture f;
+  auto token = f.make_token({}, {}, std::chrono::hours(24), true);
+  const auto key = auth::join_proof_key(token.secret);
+  http::ChannelBinding channel{1, 2, 3}, other{4, 5, 6};
+  auto text = [](const http::ChannelBinding& binding) {
+    return std::string(binding.begin(), binding.end());
+  };
+  auto prove = [&](const std::string& id, const std::string& proof,
+                   std::optional<http::ChannelBinding> binding) {
+    Json body = Json::object({{"tokenID", id}, {"proof", proof}});
+    auto request = f.api.request("POST", "/skiff/v1/ca", codec::write_json(body));
+    request.peer = {};
+    request.peer.address = "192.0.2.8:1";
+    request.peer.channel_binding = binding;
+    return f.api.send(std::move(request));
+  };
+  const auto proof = auth::join_proof_of_board(key, text(channel));
+  auto answer = prove(token.id, proof, channel);
+  REQUIRE(answer.status == 200);
+  const std::string authorities(answer.json()["certificateAuthorities"].as_string());
+  CHECK(authorities == f.trust->bundle_pem());
+  CHECK(answer.json()["proof"].as_string() ==
+        auth::join_proof_of_master(key, text(channel), authorities));
+
+  CHECK(prove(token.id, proof, other).status == 403);
+  CHECK(prove(token.id, auth::join_proof_of_board(key, ""), {}).status == 403);
+  CHECK(prove("absent", proof, channel).status == 403);
+  auto with_hash = f.make_token();
+  const auto guessed =
+      auth::join_proof_of_board(auth::join_proof_key(with_hash.secret), text(channel));
+  CHECK(prove(with_hash.id, guessed, channel).status == 403);
+  CHECK(prove(token.id, "short", channel).status == 400);
+  for (int i = 0; i < 5; ++i) prove(token.id, std::string(64, 'a'), channel);
+  CHECK(prove(token.id, proof, channel).status == 429);
+  CHECK(f.ask("POST", "/skiff/v1/ca", "[]").status == 400);
+}
+
 TEST_CASE("a server that signs for nobody has neither path") {
   test::ApiFixture api;
   CHECK(api.call("GET", "/skiff/v1/ca").status == 404);
+  CHECK(api.call("POST", "/skiff/v1/ca", "{}").status == 404);
   CHECK(api.call("POST", "/skiff/v1/join", "{}").status == 404);
 }
 
@@ -206,6 +249,26 @@ TEST_CASE("each wrong token has its sentence") {
   CHECK(f.api.call("GET", "/api/v1/nodes/n1").status == 404);
 }
 
+TEST_CASE("a clock that jumps ends no token and lengthens none") {
+  const auto jump = GENERATE(base::Duration(std::chrono::hours(24 * 3650)),
+                             base::Duration(std::chrono::hours(-24 * 365 * 50)));
+  Fixture f;
+  base::CancelSource stop;
+  base::spawn_detached(f.api.loop, f.api.server->run(stop.token()));
+  auto token = f.make_token({}, {}, std::chrono::hours(24), false, true);
+  f.api.loop.advance(std::chrono::hours(1));
+  f.api.loop.jump_wall_clock(jump);
+  CHECK(f.join(Board("n1"), &token).status == 200);
+  f.api.loop.advance(std::chrono::hours(22));
+  CHECK(f.join(Board("n2"), &token).status == 200);
+  f.api.loop.advance(std::chrono::hours(1) + std::chrono::minutes(1));
+  auto late = f.join(Board("n3"), &token);
+  CHECK(late.status == 403);
+  CHECK(late.message().find("has expired") != std::string::npos);
+  stop.cancel();
+  f.api.loop.run_ready();
+}
+
 TEST_CASE("a name that another board has is given only with a token for it") {
   Fixture f;
   auto token = f.make_token(), for_name = f.make_token({}, "n1");
@@ -275,6 +338,16 @@ TEST_CASE("a certificate is good as long as its key is the node's") {
   CHECK(as(first, "GET", "/api/v1/nodes/n1").status == 401);
   CHECK(f.join(second, nullptr).status == 200);
 
+  SECTION("an administrator takes the key of a stolen board off its Node") {
+    auto taken =
+        f.api.call("PATCH", "/api/v1/nodes/n1",
+                   R"({"metadata":{"annotations":{"skiff.dev/public-key-sha256":"stolen"}}})",
+                   "application/merge-patch+json");
+    REQUIRE(taken.status == 200);
+    CHECK(as(second, "GET", "/api/v1/nodes/n1").status == 401);
+    CHECK(f.join(second, nullptr).status == 403);
+    return;
+  }
   // It does not give the name away.
   for (const char* key : {R"("other")", "null"}) {
     const std::string patch =

@@ -69,14 +69,36 @@ TEST_CASE("a rolled authority is believed by those who know the old one, and bel
   CHECK(ensure_authority(folder.path, later)->bundle_pem() == after->bundle_pem());
   CHECK(roll_authority(folder.path, later).code() == base::Code::conflict);
   CHECK(*end_of_overlap(*after) == kNow + 1h + kYear);
-  auto ended = end_overlap(folder.path);
+  auto ended = end_overlap(folder.path, later);
   REQUIRE(ended);
   CHECK(ended->bundle_pem() == after->pair.certificate_pem);
+  CHECK(ended->retired_pem == before->pair.certificate_pem);
   // Who was away all the time still finds the way from the CA that it knows.
   CHECK(pki::verify_certificate(leaf_of(*ended, later), before->bundle_pem(), later).is_ok());
   auto third = roll_authority(folder.path, later);
   REQUIRE(third);
   CHECK(pki::verify_certificate(leaf_of(*third, later), before->bundle_pem(), later).is_ok());
+  CHECK(third->retired_pem == ended->retired_pem);
+
+  SECTION("every authority is retired in its turn, and gone when it has ended") {
+    auto twice = end_overlap(folder.path, later);
+    REQUIRE(twice);
+    CHECK(twice->retired_pem == after->pair.certificate_pem + before->pair.certificate_pem);
+    // Cut off behind the retired one: it is listed once.
+    REQUIRE(sys::write_file_atomic(folder.file("ca-old.crt"), after->pair.certificate_pem).is_ok());
+    CHECK(end_overlap(folder.path, later)->retired_pem == twice->retired_pem);
+    CHECK(end_overlap(folder.path, later + kYear * 10)->retired_pem.empty());
+  }
+  SECTION("the key may be stolen: whoever knows an older one alone is lost") {
+    auto alone = forget_older_authorities(folder.path);
+    REQUIRE(alone);
+    CHECK(alone->bundle_pem() == third->pair.certificate_pem);
+    CHECK(alone->retired_pem.empty());
+    const std::string leaf = leaf_of(*alone, later);
+    CHECK_FALSE(pki::verify_certificate(leaf, before->bundle_pem(), later).is_ok());
+    CHECK_FALSE(pki::verify_certificate(leaf, after->pair.certificate_pem, later).is_ok());
+    CHECK(pki::verify_certificate(leaf, alone->bundle_pem(), later).is_ok());
+  }
 }
 
 TEST_CASE("a roll that is cut off at any file is there whole or not at all") {
@@ -152,10 +174,27 @@ TEST_CASE("a running master renews, takes over another CA and ends the overlap")
   CHECK(folder.text("admin.kubeconfig").find(codec::base64_encode(tls->trust)) !=
         std::string::npos);
 
-  loop.jump_wall_clock(kYear + 1h);
+  // A clock that is years ahead for an hour ends no trust, and what was made meanwhile is made
+  // anew.
+  const std::string both = tls->trust;
+  loop.jump_wall_clock(kYear * 3);
   loop.advance(1h);
+  CHECK(tls->trust == both);
+  CHECK(pki::inspect_certificate(tls->certificate)->not_before > loop.now() - 25h);
+  loop.jump_wall_clock(-kYear * 3);
+  loop.advance(2min);
+  CHECK(tls->trust == both);
+  CHECK(pki::verify_certificate(tls->certificate, both, loop.now()).is_ok());
+  CHECK(pki::inspect_certificate(folder.text("pki/admin.crt"))->not_before < loop.now());
+
+  loop.jump_wall_clock(kYear + 1h);
+  loop.advance(5h);
+  CHECK(tls->trust == both);
+  loop.advance(3h);
   CHECK(tls->trust == keys.trust->signer()->certificate_pem());
   CHECK(tls->trusts == 2);
+  CHECK(keys.trust->bundle_pem() == tls->trust);
+  CHECK(keys.trust->known_pem() == tls->trust + old_bundle);
   scope.cancel();
   loop.run(scope.join());
 }

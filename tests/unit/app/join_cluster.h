@@ -2,7 +2,7 @@
 #pragma once
 
 #include <skiff/apiserver/apiserver.h>
-#include <skiff/auth/join_token.h>
+#include <skiff/auth/join_proof.h>
 #include <skiff/base/strings.h>
 #include <skiff/http/server.h>
 #include <skiff/loop/work_pool.h>
@@ -44,6 +44,7 @@ class ServerThread {
     tls.client_ca_pem = std::move(client_ca_pem);
     auto context = http::make_tls_server_context(tls);
     REQUIRE(context);
+    tls_ = *context;
     http::ServerOptions options;
     options.addresses = {"127.0.0.1"};
     auto server = http::make_server(*loop_, *workers_, handler, *context, options);
@@ -60,6 +61,7 @@ class ServerThread {
     workers_.reset();
   }
   loop::Loop& loop() { return *loop_; }
+  http::TlsContext& tls() { return *tls_; }
   loop::WorkPool& workers() { return *workers_; }
   std::uint16_t port() const { return port_; }
 
@@ -72,6 +74,7 @@ class ServerThread {
   std::unique_ptr<loop::Loop> loop_;
   std::unique_ptr<loop::WorkPool> workers_;
   std::unique_ptr<http::Server> server_;
+  std::shared_ptr<http::TlsContext> tls_;
   std::thread thread_;
   std::uint16_t port_ = 0;
 };
@@ -85,14 +88,15 @@ struct TestAuthority {
     REQUIRE(opened);
     authority = std::move(*opened);
   }
-  pki::KeyAndCertificate server_identity() const {
+  pki::KeyAndCertificate server_identity() const { return server_identity_of(*authority); }
+  static pki::KeyAndCertificate server_identity_of(const pki::Authority& authority) {
     pki::CertificateRequest request;
     request.identity.subject.common_name = "kube-apiserver";
     request.identity.dns_names = {"kubernetes"};
     request.for_server = true;
     request.now = loop::real_clock().now();
     request.life = std::chrono::hours(24);
-    auto made = authority->issue(request);
+    auto made = authority.issue(request);
     REQUIRE(made);
     return *made;
   }
@@ -139,6 +143,19 @@ class Cluster {
     REQUIRE(crossed);
     trust_.replace(std::move(*crossed), next.pair.certificate_pem + ca_.pair.certificate_pem);
   }
+  // The server shows the new one and trusts no other; boards hear of the old one, or do not.
+  void retire_old_authority() {
+    const auto signer = trust_.signer();
+    forget_old_authority();
+    trust_.replace(signer, signer->certificate_pem(), ca_.pair.certificate_pem);
+  }
+  void forget_old_authority() {
+    const auto signer = trust_.signer();
+    trust_.replace(signer, signer->certificate_pem());
+    const auto identity = TestAuthority::server_identity_of(*signer);
+    REQUIRE(thread_.tls().replace_identity(identity.certificate_pem, identity.key_pem).is_ok());
+    REQUIRE(thread_.tls().replace_trust(signer->certificate_pem()).is_ok());
+  }
 
   // Of a node that was off for too long.
   std::string ended_certificate(const std::string& node_name, const std::string& key_pem) const {
@@ -154,13 +171,16 @@ class Cluster {
     return *made;
   }
 
-  std::string make_token(std::string node_name = {}) {
+  // One that names no authority.
+  std::string make_short_token() { return make_token({}, false); }
+  std::string make_token(std::string node_name = {}, bool names_ca = true) {
     auto info = pki::inspect_certificate(ca_pem());
     REQUIRE(info);
-    auto token = auth::make_join_token(info->public_key_fingerprint);
+    auto token = auth::make_join_token(names_ca ? info->public_key_fingerprint : std::string());
     record_ = {};
     record_.id = token.id;
     record_.secret_sha256 = pki::sha256_hex(token.secret);
+    if (!names_ca) record_.proof_key = auth::join_proof_key(token.secret);
     record_.node_name = std::move(node_name);
     run([](Cluster* self) { return self->create_token(); });
     return auth::format_join_token(token);

@@ -1,5 +1,6 @@
 // Joining from the worker's side, against real masters on loopback, and against strangers.
 #include <skiff/base/strings.h>
+#include <skiff/http/client.h>
 
 #include "app/join.h"
 #include "app/join/join_answer.h"
@@ -51,7 +52,103 @@ struct Board {
   Config config;
 };
 
+// Ends the TLS of boards with a certificate of its own, and passes everything on to the true
+// master.
+class Relay final : public http::Handler {
+ public:
+  explicit Relay(std::uint16_t master) : master_(master) {
+    thread_.start(*this, ca_.server_identity());
+  }
+  ~Relay() override { thread_.stop(); }
+  std::uint16_t port() const { return thread_.port(); }
+  std::vector<std::string> requests() {
+    std::lock_guard lock(mutex_);
+    return requests_;
+  }
+  base::Task<http::Response> handle(http::Request request) override {
+    {
+      std::lock_guard lock(mutex_);
+      requests_.push_back(request.method + " " + request.target + " " + request.body);
+    }
+    http::BlockingRequest on;
+    on.method = request.method;
+    on.url = "https://127.0.0.1:" + std::to_string(master_) + request.target;
+    on.body = request.body;
+    on.headers.set("Content-Type", "application/json");
+    on.insecure = true;
+    auto answer = http::send_blocking(std::move(on));
+    http::Response response;
+    response.status = answer ? answer->status : 502;
+    if (answer) response.body.emplace_back(answer->body);
+    co_return response;
+  }
+  std::optional<http::Response> handle_inline(const http::Request&) override {
+    return std::nullopt;
+  }
+
+ private:
+  const std::uint16_t master_;
+  TestAuthority ca_;
+  std::mutex mutex_;
+  std::vector<std::string> requests_;
+  ServerThread thread_;
+};
+
+bool has(std::string_view text, std::string_view part) { return text.find(part) != text.npos; }
+
 }  // namespace
+
+TEST_CASE("a token that names no authority is proved from both sides") {
+  Cluster cluster;
+  Board board("n1");
+  board.config.servers = {{"127.0.0.1", cluster.port()}};
+  board.config.token = cluster.make_short_token();
+  const std::string secret = board.config.token.substr(board.config.token.find(':') + 1);
+  SECTION("and the board is in") {
+    auto joined = board.join();
+    INFO(joined.status().to_string());
+    REQUIRE(joined);
+    CHECK(board.file("pki/node-ca.crt") == cluster.ca_pem());
+  }
+  SECTION("a wrong secret is refused before anything is believed") {
+    board.config.token.back() = board.config.token.back() == '0' ? '1' : '0';
+    auto refused = board.join();
+    CHECK(refused.code() == base::Code::unauthenticated);
+    CHECK(has(refused.status().message(), "is not proved over this connection"));
+  }
+  SECTION("the last part of a whole token is none") {
+    const auto whole = cluster.make_token();
+    board.config.token = whole.substr(whole.find("::") + 2);
+    auto refused = board.join();
+    CHECK(refused.code() == base::Code::unauthenticated);
+    CHECK(has(refused.status().message(), "lacks its first part"));
+  }
+  SECTION("who stands between the two has two connections, and the proof of neither") {
+    Relay relay(cluster.port());
+    board.config.servers = {{"127.0.0.1", relay.port()}};
+    auto refused = board.join();
+    CHECK(refused.code() == base::Code::unauthenticated);
+    CHECK(has(refused.status().message(), "somebody stands between this board and its master"));
+    const auto heard = relay.requests();
+    REQUIRE(heard.size() == 2);
+    CHECK(has(heard[0], "GET /skiff/v1/ca"));
+    CHECK(has(heard[1], "POST /skiff/v1/ca"));
+    for (const auto& request : heard) CHECK_FALSE(has(request, secret));
+  }
+  SECTION("nor does a stranger who offers the cluster's CA, or his own, get the secret") {
+    Stranger stranger(Stranger::Offers::true_authority, cluster.ca_pem());
+    Stranger other(Stranger::Offers::own_authority, cluster.ca_pem());
+    for (auto port : {stranger.port(), other.port()}) {
+      board.config.servers = {{"127.0.0.1", port}};
+      auto refused = board.join();
+      CHECK(refused.code() == base::Code::unauthenticated);
+      CHECK(has(refused.status().message(), "does not know the secret of the token"));
+    }
+    CHECK(stranger.paths() == std::vector<std::string>{"/skiff/v1/ca", "/skiff/v1/ca"});
+  }
+  CHECK(std::filesystem::exists(board.config.data_dir + "/node/cluster.json") ==
+        (board.file("pki/node-ca.crt") == cluster.ca_pem()));
+}
 
 TEST_CASE("a board joins once, and is the node from then on") {
   Cluster cluster;
@@ -94,6 +191,35 @@ TEST_CASE("a board whose certificates are lost comes back by its key") {
   REQUIRE(back);
   CHECK(board.file("pki/node.key") == key);
   CHECK(board.file("pki/node.crt") == back->certificate_pem);
+}
+
+TEST_CASE("another authority ends neither printed tokens nor boards that were off all the time") {
+  Cluster cluster;
+  Board board("n1"), away("n2");
+  for (auto* one : {&board, &away}) one->config.servers = {{"127.0.0.1", cluster.port()}};
+  board.config.token = away.config.token = cluster.make_token();
+  REQUIRE(away.join());
+  std::filesystem::remove(away.config.data_dir + "/pki/node.crt");
+  away.config.token.clear();
+  cluster.roll();
+  SECTION("while both are trusted") { CHECK(board.join()); }
+  SECTION("when the one before is trusted no more") {
+    cluster.retire_old_authority();
+    auto joined = board.join();
+    INFO(joined.status().to_string());
+    REQUIRE(joined);
+    // Of the new one alone, which is all that it trusts from now on.
+    CHECK(joined->ca_pem.find(cluster.ca_pem()) == std::string::npos);
+    auto back = away.join();
+    INFO(back.status().to_string());
+    REQUIRE(back);
+    CHECK(back->ca_pem == joined->ca_pem);
+  }
+  SECTION("but for one that was forgotten, as its key may be stolen") {
+    cluster.forget_old_authority();
+    CHECK(board.join().code() == base::Code::unauthenticated);
+    CHECK(away.join().code() == base::Code::unauthenticated);
+  }
 }
 
 TEST_CASE("a stranger with another CA gets nothing") {
@@ -155,7 +281,7 @@ TEST_CASE("without a token, or with half of one, nobody is asked") {
   Board board("n1");
   board.config.servers = {{"127.0.0.1", 1}};
   CHECK(board.join().code() == base::Code::invalid_argument);
-  board.config.token = "abcdef1234:0123456789abcdef";
+  board.config.token = "K10abc::abcdef1234:0123456789abcdef";
   CHECK(board.join().code() == base::Code::invalid_argument);
 }
 

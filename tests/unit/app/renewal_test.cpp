@@ -152,7 +152,9 @@ TEST_CASE("a running node whose certificate the master takes no more comes back 
   SECTION("it has ended, and the node's own clock does not know") {
     node.node.certificate_pem = cluster.ended_certificate("n1", before.key_pem);
   }
-  SECTION("it is the one for serving") { node.node.certificate_pem = before.serving_certificate_pem; }
+  SECTION("it is the one for serving") {
+    node.node.certificate_pem = before.serving_certificate_pem;
+  }
   node.open_tls();
   node.node.certificate_pem = before.certificate_pem;
   REQUIRE(node.run(RunningNode::look_now).is_ok());

@@ -1,3 +1,4 @@
+#include <skiff/auth/join_proof.h>
 #include <skiff/auth/join_token.h>
 #include <skiff/pki/token.h>
 
@@ -49,14 +50,83 @@ TEST_CASE("what is no join token is refused without its secret") {
         "K10" + kHash.substr(1) + "::abcdef1234:" + secret,
         "K10" + std::string(64, 'A') + "::abcdef1234:" + secret, "K10" + kHash + "::ABC:" + secret,
         "K10" + kHash + "::abcdef1234:short", "K10" + kHash + "::abcdef1234:" + secret + "/..",
-        std::string("abcdef.0123456789abcdef"), "abcdef1234:" + secret,
-        "K10" + kHash + "::abcdef1234:" + std::string(600, 'a')}) {
+        std::string("abcdef.0123456789abcdef"), "ABC:" + secret, ":" + secret,
+        kHash + "::abcdef1234:" + secret, "K10" + kHash + ":" + secret,
+        std::string("abcdef1234:short"), "K10" + kHash + "::abcdef1234:" + std::string(600, 'a')}) {
     auto token = parse_join_token(text);
     CHECK(token.code() == base::Code::invalid_argument);
     CHECK(token.status().message().find(secret) == std::string_view::npos);
   }
-  CHECK(parse_join_token("abcdef1234:" + secret).status().message().find("stranger") !=
-        std::string_view::npos);
+}
+
+TEST_CASE("a token may name no authority") {
+  auto token = make_join_token("");
+  const auto text = format_join_token(token);
+  CHECK(text == token.id + ":" + token.secret);
+  auto read = parse_join_token(text + "\n");
+  REQUIRE(read);
+  CHECK(read->ca_key_sha256.empty());
+  CHECK(read->id == token.id);
+  CHECK(read->secret == token.secret);
+  CHECK(*join_token_id(text) == token.id);
+}
+
+TEST_CASE("a proof holds for its side, its secret, its channel and its authorities") {
+  const auto key = join_proof_key(kSecret);
+  const std::string channel(32, '\1'), other(32, '\2');
+  CHECK(key.size() == 64);
+  CHECK(key != pki::sha256_hex(kSecret));
+  CHECK(key != join_proof_key("another"));
+  const auto board = join_proof_of_board(key, channel);
+  CHECK(board == join_proof_of_board(key, channel));
+  CHECK(board != join_proof_of_board(key, other));
+  const auto master = join_proof_of_master(key, channel, "PEM");
+  CHECK(master != board);
+  CHECK(master != join_proof_of_master(key, other, "PEM"));
+  CHECK(master != join_proof_of_master(key, channel, "PEN"));
+  CHECK(master != join_proof_of_master(join_proof_key("another"), channel, "PEM"));
+  CHECK(is_same_proof(master, join_proof_of_master(key, channel, "PEM")));
+  CHECK_FALSE(is_same_proof("", master));
+  CHECK_FALSE(is_same_proof(board, master));
+  // HMAC of RFC 4231, case 2.
+  CHECK(pki::hmac_sha256_hex("Jefe", "what do ya want for nothing?") ==
+        "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+}
+
+TEST_CASE("only a token that is made for it is proved") {
+  auto record = record_of();
+  record.proof_key = join_proof_key(kSecret);
+  const std::string channel(32, '\1');
+  const JoinProof good{record.id, join_proof_of_board(record.proof_key, channel), channel};
+  CHECK(check_join_proof(good, &record, kNow).is_ok());
+  auto refused = [&](const JoinProof& proof, const JoinTokenRecord* known, const char* why) {
+    auto outcome = check_join_proof(proof, known, kNow);
+    REQUIRE_FALSE(outcome.is_ok());
+    CHECK(outcome.error().code == 403);
+    CHECK(outcome.error().message.find(why) != std::string::npos);
+  };
+  const char* const not_proved = "is not proved over this connection";
+  refused(good, nullptr, not_proved);
+  JoinTokenRecord with_hash = record;
+  with_hash.proof_key.clear();
+  refused(good, &with_hash, not_proved);
+  // Nor by what anybody can compute for a token that has no key.
+  refused({record.id, join_proof_of_board("", channel), channel}, &with_hash, not_proved);
+  refused({record.id, join_proof_of_board(std::string(64, '0'), channel), channel}, &with_hash,
+          not_proved);
+  refused({record.id, good.proof, std::string(32, '\2')}, &record, not_proved);
+  refused({record.id, join_proof_of_board(record.proof_key, ""), ""}, &record, not_proved);
+  // Who has the stored hash alone proves nothing.
+  refused({record.id, join_proof_of_board(record.secret_sha256, channel), channel}, &record,
+          not_proved);
+  record.expires = kNow;
+  refused(good, &record, "has expired at");
+
+  auto read = read_join_token_secret(join_token_secret(record));
+  REQUIRE(read);
+  CHECK(read->proof_key == record.proof_key);
+  record.proof_key = "short";
+  CHECK_FALSE(read_join_token_secret(join_token_secret(record)));
 }
 
 TEST_CASE("the record of a token survives its Secret, and the secret is not in it") {

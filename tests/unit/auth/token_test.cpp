@@ -24,6 +24,7 @@ struct TokenFixture {
   test::SimLoop loop;
   std::unique_ptr<base::Random> random = base::seeded_random(3);
   FakeObjects objects;
+  base::AgeOf age_of;
   std::string key = *pki::make_private_key();
   std::vector<LegacyTokenUse> uses;
   std::unique_ptr<auth::ServiceAccountTokens> tokens = make(key, {});
@@ -44,6 +45,7 @@ struct TokenFixture {
     options.clock = &loop.clock();
     options.random = random.get();
     options.reader = &objects;
+    options.age_of = age_of;
     options.on_legacy_use = [this](LegacyTokenUse use) { uses.push_back(std::move(use)); };
     auto made = auth::make_service_account_tokens(std::move(options));
     REQUIRE(made.is_ok());
@@ -128,6 +130,29 @@ TEST_CASE("a token is good from a minute before its time to a minute after it") 
   CHECK(f.who(token) == "service account token is not valid yet");
   f.loop.jump_wall_clock(std::chrono::seconds(1));
   CHECK(f.who(token) == kRobot);
+}
+
+TEST_CASE("a clock that jumps ends no token and lengthens none") {
+  const auto jump = GENERATE(base::Duration(std::chrono::hours(24 * 3650)),
+                             base::Duration(std::chrono::hours(-24 * 365 * 50)));
+  TokenFixture f;
+  base::AgeMeter meter(f.loop.clock());
+  f.age_of = [&](base::WallTime time) { return meter.age_of(time); };
+  f.tokens = f.make(f.key, {});
+  const auto before = f.issue(f.claims());
+  f.loop.advance(std::chrono::minutes(10));
+  CHECK(f.who(before) == kRobot);
+  f.loop.jump_wall_clock(jump);
+  CHECK(f.who(before) == kRobot);
+  const auto after = f.issue(f.claims());
+  CHECK(f.who(after) == kRobot);
+  f.loop.advance(std::chrono::minutes(50));
+  CHECK(f.who(before) == kRobot);
+  f.loop.advance(std::chrono::seconds(61));
+  CHECK(f.who(before) == "service account token has expired");
+  CHECK(f.who(after) == kRobot);
+  f.loop.advance(std::chrono::minutes(11));
+  CHECK(f.who(after) == "service account token has expired");
 }
 
 TEST_CASE("a token dies with its account and with what it is bound to") {

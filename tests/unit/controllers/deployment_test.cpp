@@ -207,7 +207,8 @@ TEST_CASE("a clock that jumps neither ends a rollout's time nor gives it more") 
            [](Json& object) { object["metadata"]["labels"].set("a", "b"); });
   f.settle(500s);
   auto reason = [&] {
-    return condition(f.live(resources::deployments, "default/web"), "Progressing", "reason");
+    const Json live = f.live(resources::deployments, "default/web");
+    return std::string(condition(live, "Progressing", "reason"));
   };
   CHECK(reason() == "ReplicaSetUpdated");
   f.settle(60s);

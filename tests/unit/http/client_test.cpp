@@ -194,6 +194,44 @@ TEST_CASE("client: TLS with verification, client certificate, and a wrong CA or 
   CHECK(has(ask(far_ahead, "localhost").status().message(), "certificate has expired"));
 }
 
+TEST_CASE("client: both ends of a TLS connection know its binding, before the body is made") {
+  TestCa ca;
+  FunctionHandler handler;
+  handler.on_request = [](http::Request request) -> base::Task<http::Response> {
+    const auto& binding = request.peer.channel_binding;
+    co_return text_response(request.body + "|" +
+                            (binding ? std::string(binding->begin(), binding->end()) : ""));
+  };
+  auto identity = ca.issue("server", {});
+  auto server_tls =
+      http::make_tls_server_context({identity.certificate_pem, identity.key_pem, ca.pem});
+  REQUIRE(server_tls);
+  TestServer server(handler, {}, *server_tls), plain(handler);
+  auto ask = [&](std::uint16_t port, bool with_tls) {
+    auto request = request_to(port);
+    request.method = "POST";
+    if (with_tls) {
+      http::TlsClientOptions anybody;
+      anybody.insecure = true;
+      auto tls = http::make_tls_client_context(anybody);
+      REQUIRE(tls);
+      request.tls = *tls;
+    }
+    request.bound_body = [](const std::optional<http::ChannelBinding>& binding) {
+      return binding ? std::string(binding->begin(), binding->end()) : std::string("none");
+    };
+    auto answer = send(std::move(request));
+    REQUIRE(answer);
+    return answer->body;
+  };
+  const auto first = ask(server.port(), true), second = ask(server.port(), true);
+  REQUIRE(first.size() == 65);
+  CHECK(first.substr(0, 32) == first.substr(33));
+  CHECK(second.substr(0, 32) == second.substr(33));
+  CHECK(first != second);
+  CHECK(ask(plain.port(), false) == "none|");
+}
+
 TEST_CASE("client: streams arrive piece by piece and both directions of a raw pipe work") {
   RawServer server("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\nraw bytes");
   struct Body {

@@ -13,11 +13,10 @@ namespace {
 FunctionHandler who_handler() {
   FunctionHandler handler;
   handler.on_request = [](http::Request request) -> base::Task<http::Response> {
-    co_return text_response(base::concat(
-        "cn=", request.peer.certificate_common_name,
-        " o=", base::join(request.peer.certificate_organizations, "|"),
-        " fp=", request.peer.certificate_fingerprint.size(), " ", request.body.size(), " ",
-        request.peer.certificate_error));
+    co_return text_response(base::concat("cn=", request.peer.certificate_common_name, " o=",
+                                         base::join(request.peer.certificate_organizations, "|"),
+                                         " fp=", request.peer.certificate_fingerprint.size(), " ",
+                                         request.body.size(), " ", request.peer.certificate_error));
   };
   return handler;
 }
