@@ -25,6 +25,8 @@ struct Arguments {
   int ticks = 60;
 };
 
+constexpr std::uint64_t kLongTickOneIn = 12;
+
 struct Scenario {
   std::string_view name;
   std::string (*run)(sim::SimCluster& cluster);
@@ -55,7 +57,9 @@ std::string run_seed(std::uint64_t seed, int ticks) {
   for (int tick = 0; tick < ticks; ++tick) {
     if (random.below(2) == 0) sim::act(cluster);
     if (random.below(2) == 0) sim::disturb(cluster);
-    cluster.advance(sim::up_to(random, 3s));
+    // Now and then long enough for what waits for an answer to give up.
+    const bool is_long = random.below(kLongTickOneIn) == 0;
+    cluster.advance(sim::up_to(random, is_long ? base::Duration(90s) : base::Duration(3s)));
     complaint = sim::find_violation(cluster);
     if (!complaint.empty()) return base::concat("at tick ", tick, ": ", complaint);
   }

@@ -27,7 +27,7 @@ class SimFront {
   base::Task<void> stop();
   bool serves() const { return server_ != nullptr; }
 
-  // Another authority signs from now on, the one before stays trusted; false while it already does.
+  // Another authority signs from now on, the one before stays trusted; false while one does.
   bool roll();
   // Only the authority that signs is trusted from now on.
   void end_overlap();

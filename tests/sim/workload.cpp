@@ -152,7 +152,7 @@ void disturb(SimCluster& cluster) {
   Faults& faults = cluster.faults();
   const std::size_t board = random.below(cluster.boards().size());
   const std::string& host = cluster.boards()[board]->address();
-  switch (random.below(18)) {
+  switch (random.below(19)) {
     case 0: return cluster.lose_watches(base::Code::unavailable);
     case 1: return cluster.lose_watches(base::Code::expired);
     case 2: return cluster.restart_server();
@@ -175,6 +175,9 @@ void disturb(SimCluster& cluster) {
     case 13:
     case 14: return cluster.network().set_stalled(host, true, random.below(2) == 0);
     case 15: return cluster.network().set_stalled(host, false, random.below(3) == 0);
+    case 17:
+      if (random.below(4) == 0) (void)cluster.front().roll();
+      return;
     case 16: {
       using Ends = test::SimNetwork::Ends;
       constexpr Ends kEnds[] = {Ends::both, Ends::host_only, Ends::peer_only};

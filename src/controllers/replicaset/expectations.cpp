@@ -2,6 +2,8 @@
 
 #include "controllers/limits.h"
 
+#include <algorithm>
+
 namespace skiff::controllers {
 
 void Expectations::expect_creations(const std::string& key, int count) {
@@ -28,12 +30,12 @@ void Expectations::deletion_observed(const std::string& key, const std::string& 
   if (found != entries_.end()) found->second.deletions.erase(uid);
 }
 
-bool Expectations::satisfied(const std::string& key) const {
+base::Duration Expectations::wait(const std::string& key) const {
   auto found = entries_.find(key);
-  if (found == entries_.end()) return true;
+  if (found == entries_.end()) return {};
   const Entry& entry = found->second;
-  if (entry.creations == 0 && entry.deletions.empty()) return true;
-  return clock_.monotonic() - entry.since > kExpectationsTimeout;
+  if (entry.creations == 0 && entry.deletions.empty()) return {};
+  return std::max(entry.since + kExpectationsTimeout - clock_.monotonic(), base::Duration::zero());
 }
 
 }  // namespace skiff::controllers

@@ -19,8 +19,10 @@ class Expectations {
   void expect_deletions(const std::string& key, std::set<std::string> uids);
   void creation_observed(const std::string& key);
   void deletion_observed(const std::string& key, const std::string& uid);
-  // All seen, never asked for, or so long ago that the informer is believed again.
-  bool satisfied(const std::string& key) const;
+  // Zero: all seen, never asked for, or so long ago that the informer is believed again. Else until
+  // then: what came and went while nobody watched is never seen, and nothing else may make the
+  // controller look again.
+  base::Duration wait(const std::string& key) const;
   void forget(const std::string& key) { entries_.erase(key); }
 
  private:

@@ -184,7 +184,9 @@ Task<Status> ReplicaSetController::sync(std::string key) {
     expectations_.forget(key);
     co_return Status::ok();
   }
-  bool may_scale = expectations_.satisfied(key) && !api::is_being_deleted(*set);
+  const base::Duration wait = expectations_.wait(key);
+  if (wait.count() > 0) queue_->add_after(key, wait);
+  bool may_scale = wait.count() == 0 && !api::is_being_deleted(*set);
   auto claiming = claim_pods(set);
   auto claimed = co_await std::move(claiming);
   if (!claimed.is_ok()) co_return claimed.status();

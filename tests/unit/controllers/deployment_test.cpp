@@ -171,6 +171,30 @@ TEST_CASE("a rollout that does not progress is reported after its deadline") {
   CHECK(condition(live, "Progressing", "reason") == "ProgressDeadlineExceeded");
 }
 
+TEST_CASE("a pod that came and went while nobody watched is made again") {
+  ControllerFixture f;
+  f.pods_run = false;
+  bool is_blind = true;
+  f.api.fault = [&](std::string_view verb, client::Resource resource, std::string_view) {
+    const bool looks = verb == "list" || verb == "watch";
+    return is_blind && looks && resource.resource == "pods" ? base::unavailable("not now")
+                                                            : base::Status::ok();
+  };
+  f.api.end_watches(base::Code::expired);
+  f.settle(2s);
+  f.api.put(resources::deployments, f.deployment("web", 3, "web:1"));
+  f.settle(2s);
+  auto pods = f.api.objects(resources::pods);
+  REQUIRE(pods.size() == 3);
+  f.api.erase(resources::pods, api::object_key(pods[0]));
+  is_blind = false;
+  f.loop.advance(40s);
+  // Its creation was never seen: the set waits a while for that.
+  CHECK(f.api.objects(resources::pods).size() == 2);
+  f.loop.advance(6min);
+  CHECK(f.api.objects(resources::pods).size() == 3);
+}
+
 TEST_CASE("a rollout that was over has no deadline when its pods fail later") {
   const auto now = base::WallTime::from_unix_seconds(1'800'000'000);
   Json deployment = Json::object();
