@@ -4,6 +4,8 @@
 
 #include "api/patch/member_index.h"
 
+#include <algorithm>
+#include <functional>
 #include <map>
 
 namespace skiff::api::patch {
@@ -204,16 +206,24 @@ void compare_field(const FieldInfo& field, const Json* before, const Json* after
   level.add(field.name, compare(Shape::of_field(field), left, right));
 }
 
+// The fields that an object has, in the order of their names. Types have many fields, objects few
+// of them; but plain structs are there unwritten.
+std::vector<const FieldInfo*> fields_in(const TypeInfo& type, const Json& object) {
+  std::vector<const FieldInfo*> fields;
+  fields.reserve(object.size() + 2);
+  for (const auto& member : object.members())
+    if (const FieldInfo* field = find_field(type, member.key)) fields.push_back(field);
+  for (const auto& field : type.fields)
+    if (is_plain_struct(field) && !object.contains(field.name)) fields.push_back(&field);
+  std::sort(fields.begin(), fields.end(), std::less<>());  // the table is sorted by name
+  return fields;
+}
+
 Comparison compare_objects(const Shape& shape, const Json* before, const Json* after) {
   Level level;
   if (is_empty(before) && after != nullptr) {
-    // Types have many fields, objects few of them; but plain structs are there unwritten.
-    for (const auto& member : after->members())
-      if (const FieldInfo* field = find_field(*shape.type, member.key))
-        compare_field(*field, before, after, level);
-    for (const auto& field : shape.type->fields)
-      if (is_plain_struct(field) && !after->contains(field.name))
-        compare_field(field, before, after, level);
+    for (const FieldInfo* field : fields_in(*shape.type, *after))
+      compare_field(*field, before, after, level);
     return level.take();
   }
   for (const auto& field : shape.type->fields) compare_field(field, before, after, level);
