@@ -4,6 +4,7 @@
 #include <skiff/base/strings.h>
 
 #include <algorithm>
+#include <optional>
 
 namespace skiff::controllers {
 
@@ -36,12 +37,14 @@ api::Labels labels_of(const api::StoredObject& object) {
 }  // namespace
 
 void ServicePodsController::enqueue_services_of(const api::StoredObject& pod) {
-  auto services = services_.list(pod.namespace_name());
-  if (services.empty()) return;
-  api::Labels labels = labels_of(pod);
-  for (const auto& service : services)
-    if (selects(api::scan_string_map(service.text(), {"spec", "selector"}), labels))
+  std::optional<api::Labels> labels;
+  for (const auto& service : services_.list(pod.namespace_name())) {
+    api::Labels selector = api::scan_string_map(service.text(), {"spec", "selector"});
+    if (selector.empty()) continue;
+    if (!labels) labels = labels_of(pod);
+    if (selects(selector, *labels))
       queue_->add(base::concat(service.namespace_name(), '/', service.name()));
+  }
 }
 
 std::vector<JsonPtr> ServicePodsController::pods_of(const Json& service) const {
