@@ -36,6 +36,9 @@ inline constexpr std::size_t kBlockingThreadsMax = 16;
 inline constexpr std::size_t kRequestThreadStackBytes = 256u << 10;
 inline constexpr std::size_t kBlockingThreadStackBytes = 256u << 10;
 
+// Heaps of the allocator in a process that is a worker alone.
+inline constexpr int kWorkerArenasMax = 2;
+
 // How long running requests may take to end when skiff stops.
 inline constexpr std::chrono::seconds kStopGrace{5};
 

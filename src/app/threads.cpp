@@ -2,6 +2,7 @@
 
 #include "app/limits.h"
 
+#include <malloc.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -52,6 +53,9 @@ void Threads::stop_loops() {
 }
 
 base::Result<Threads> start_threads(const Config& config) {
+  // Threads of a worker mostly wait; an arena for each would keep what it needed once. The requests
+  // of a master allocate all the time.
+  if (!config.master) (void)mallopt(M_ARENA_MAX, kWorkerArenasMax);
   Threads threads;
   SKIFF_ASSIGN_OR_RETURN(threads.io, loop::make_loop("io"));
   if (config.master) {
