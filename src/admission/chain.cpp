@@ -53,6 +53,7 @@ class PluginChain final : public Chain {
 }  // namespace
 
 std::unique_ptr<Chain> make_chain(const Options& options) {
+  SKIFF_ASSERT(options.reader && options.authorizer && options.timers && options.random);
   return std::make_unique<PluginChain>(options);
 }
 

@@ -27,6 +27,7 @@ struct Attributes {
   std::vector<std::string>* warnings = nullptr;
 };
 
+// None is null; all outlive the chain.
 struct Options {
   const auth::ObjectReader* reader = nullptr;
   const auth::Authorizer* authorizer = nullptr;

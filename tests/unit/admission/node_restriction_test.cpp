@@ -35,6 +35,12 @@ class FakeObjects final : public auth::ObjectReader {
   std::map<std::string, api::StoredObject> objects_;
 };
 
+struct NoRights final : auth::Authorizer {
+  auth::Decision authorize(const auth::Attributes&) const override {
+    return {auth::Decision::Verdict::no_opinion, {}};
+  }
+};
+
 // One write of node n1; the message that refuses it, or "".
 class Writes {
  public:
@@ -44,6 +50,8 @@ class Writes {
     objects_.put("pods", R"({"metadata":{"name":"theirs"},"spec":{"nodeName":"n2"}})");
     admission::Options options;
     options.reader = &objects_;
+    options.authorizer = &rights_;
+    options.timers = &loop_;
     options.random = random_.get();
     chain_ = admission::make_chain(options);
   }
@@ -77,6 +85,7 @@ class Writes {
  private:
   test::SimLoop loop_;
   FakeObjects objects_;
+  NoRights rights_;
   std::unique_ptr<base::Random> random_;
   std::unique_ptr<admission::Chain> chain_;
 };
