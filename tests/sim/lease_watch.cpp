@@ -17,6 +17,7 @@ constexpr base::Duration kLostAfterMin = 44s;
 // A heartbeat, what it may take on a bad connection, and how seldom we look.
 constexpr base::Duration kRenewedWithin = 50s;
 constexpr base::Duration kGoodFor = 90s;
+constexpr base::Duration kLookEvery = 6s;
 // The longest pause between two lists, and the grace that went by meanwhile.
 constexpr base::Duration kControlBackWithin = 80s;
 
@@ -39,6 +40,9 @@ void LeaseWatch::judge(const std::string& node, Seen& seen, bool is_lost, base::
 void LeaseWatch::look(SimCluster& cluster) {
   if (!violation_.empty()) return;
   const auto now = cluster.loop().monotonic();
+  // Who has not looked for a while does not know when a Lease was renewed.
+  if (now - looked_at_ > kLookEvery) note_restart(now);
+  looked_at_ = now;
   for (const codec::Json& lease : cluster.list(resources::leases)) {
     if (api::namespace_of(lease) != auth::kNodeLeaseNamespace) continue;
     Seen& seen = nodes_[std::string(api::name_of(lease))];

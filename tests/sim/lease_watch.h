@@ -30,7 +30,7 @@ class LeaseWatch {
   void judge(const std::string& node, Seen& seen, bool is_lost, base::MonotonicTime now);
 
   std::map<std::string, Seen> nodes_;
-  base::MonotonicTime restarted_at_;
+  base::MonotonicTime restarted_at_, looked_at_;
   std::string violation_;
 };
 

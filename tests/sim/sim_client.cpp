@@ -11,11 +11,12 @@ using base::Status;
 class SimClient::Stream final : public client::WatchStream {
  public:
   Stream(SimClient& owner, std::unique_ptr<client::WatchStream> inner, base::CancelSource cancel,
-         std::string prefix, std::uint64_t from)
+         std::string prefix, std::string node, std::uint64_t from)
       : owner_(owner),
         inner_(std::move(inner)),
         cancel_(std::move(cancel)),
         prefix_(std::move(prefix)),
+        node_(std::move(node)),
         seen_(from) {
     owner_.streams_.insert(this);
     ++owner_.wire_.in_use;
@@ -75,6 +76,7 @@ class SimClient::Stream final : public client::WatchStream {
                                [](std::uint64_t r, const Published& p) { return r < p.revision; });
     for (; it != log.end() && it->revision < revision; ++it) {
       if (!base::starts_with(it->key, prefix_)) continue;
+      if (!node_.empty() && it->node != node_) continue;
       owner_.wire_.violation =
           base::concat("a watch of ", prefix_, " missed revision ", it->revision, " of ", it->key);
       return true;
@@ -86,6 +88,7 @@ class SimClient::Stream final : public client::WatchStream {
   std::unique_ptr<client::WatchStream> inner_;
   base::CancelSource cancel_;
   const std::string prefix_;  // empty where a selector hides changes
+  const std::string node_;    // of a watch of this node's pods
   std::uint64_t seen_;
   bool reading_ = false;
   base::Code lost_ = base::Code::ok;
@@ -164,6 +167,12 @@ base::Task<base::Result<std::unique_ptr<client::WatchStream>>> SimClient::watch(
       options.namespace_name.empty() && resource.resource != "events")
     prefix = base::concat('/', resource.group.empty() ? "core" : resource.group, '/',
                           resource.resource, '/');
+  std::string node;
+  constexpr std::string_view kOfNode = "spec.nodeName=";
+  if (resource.resource == "pods" && base::starts_with(options.field_selector, kOfNode)) {
+    prefix = kPodsPrefix;
+    node = options.field_selector.substr(kOfNode.size());
+  }
   base::CancelSource source = base::CancelSource::child_of(cancel);
   ++wire_.in_use;
   auto opening = inner_->watch(resource, std::move(options), revision, source.token());
@@ -171,7 +180,7 @@ base::Task<base::Result<std::unique_ptr<client::WatchStream>>> SimClient::watch(
   --wire_.in_use;
   if (!opened.is_ok()) co_return opened.status();
   std::unique_ptr<client::WatchStream> stream = std::make_unique<Stream>(
-      *this, std::move(*opened), std::move(source), std::move(prefix), revision);
+      *this, std::move(*opened), std::move(source), std::move(prefix), std::move(node), revision);
   co_return stream;
 }
 

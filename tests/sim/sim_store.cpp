@@ -1,8 +1,19 @@
 #include "sim/sim_store.h"
 
+#include <skiff/api/object.h>
 #include <skiff/base/strings.h>
 
 namespace skiff::sim {
+
+namespace {
+
+std::string node_of(const store::Event& event) {
+  if (!base::starts_with(event.key, kPodsPrefix)) return {};
+  const api::StoredObject pod(event.value, event.revision);
+  return api::scan_string(pod.text(), {"spec", "nodeName"}).value_or("");
+}
+
+}  // namespace
 
 SimStore::SimStore(base::Executor& executor, base::Timers& timers, base::Random& random,
                    const Faults& faults)
@@ -39,7 +50,7 @@ void SimStore::set_event_sink(
       if (!published_.empty() && event.revision <= published_.back().revision)
         violation_ = base::concat("revision ", event.revision, " of ", event.key, " came after ",
                                   published_.back().revision);
-      published_.push_back({event.key, event.revision});
+      published_.push_back({event.key, event.revision, node_of(event)});
       for (char c : event.key) mix(static_cast<unsigned char>(c));
       mix(event.revision);
       mix(static_cast<std::uint64_t>(timers_.clock().monotonic().ns));

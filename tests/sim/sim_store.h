@@ -12,9 +12,12 @@
 
 namespace skiff::sim {
 
+inline constexpr std::string_view kPodsPrefix = "/core/pods/";
+
 struct Published {
   std::string key;
   store::Revision revision = 0;
+  std::string node;  // of a pod: where it is, or was
 };
 
 class SimStore final : public store::Store {
