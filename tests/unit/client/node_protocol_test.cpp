@@ -89,7 +89,7 @@ TEST_CASE("names that other releases use") {
   const std::pair<NodeRequest::Kind, std::string_view> kinds[] = {
       {NodeRequest::Kind::logs, "logs"},     {NodeRequest::Kind::exec, "exec"},
       {NodeRequest::Kind::attach, "attach"}, {NodeRequest::Kind::port_forward, "portforward"},
-      {NodeRequest::Kind::stats, "stats"},   {NodeRequest::Kind::proxy, "proxy"}};
+      {NodeRequest::Kind::node, "node"},     {NodeRequest::Kind::proxy, "proxy"}};
   for (const auto& [kind, name] : kinds) {
     auto open = exec_request();
     open.request.kind = kind;
