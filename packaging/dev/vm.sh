@@ -73,6 +73,6 @@ run_vm_tests() {
     -append "root=/dev/vda rw console=ttyS0 quiet panic=-1 systemd.show_status=0 loglevel=3" \
     -drive file=build/vm/root.ext4,format=raw,if=virtio,snapshot=on \
     -drive file=build/vm/payload.ext4,format=raw,if=virtio,snapshot=on </dev/null |
-    tr -d '\r' | tee "$log" | grep --line-buffered -E '^(ok|FAILED|vm:|  |[0-9]+ passed)' || true
+    stdbuf -oL tr -d '\r' | tee "$log" | grep --line-buffered -E '^(ok|FAILED|vm:|  |[0-9]+ passed)' || true
   grep -qE '^vm: 0 failed' "$log" || die "the machine's tests failed; all they said is in $log and build/vm/console.log"
 }
