@@ -34,7 +34,8 @@ class LoopServer final : public Server {
   std::uint16_t port() const override { return port_; }
   base::Task<void> stop(base::Duration grace) override {
     listeners_.clear();
-    return core_->stop(grace);
+    auto stopping = core_->stop(grace);
+    co_await std::move(stopping);
   }
   ServerCounters counters() const override { return core_->counters(); }
 

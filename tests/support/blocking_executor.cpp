@@ -3,10 +3,9 @@
 namespace skiff::test {
 
 void BlockingExecutor::post(base::Job job) {
-  {
-    std::lock_guard lock(mutex_);
-    jobs_.push_back(std::move(job));
-  }
+  // Under the lock: who waits may end this executor as soon as it has the job.
+  std::lock_guard lock(mutex_);
+  jobs_.push_back(std::move(job));
   some_.notify_one();
 }
 
