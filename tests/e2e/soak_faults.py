@@ -42,20 +42,19 @@ class Faults:
 
     # --- processes
 
-    def master_killed(self):
-        away = self.random.uniform(0, 15)
+    def kill_master(self, shortest, longest):
+        away = self.random.uniform(shortest, longest)
         self.master.kill()
         time.sleep(away)
         self.master.start()
         return f"master killed, {away:.1f} s away"
 
+    def master_killed(self):
+        return self.kill_master(0, 15)
+
     def master_away(self):
         """Longer than a lease."""
-        away = self.random.uniform(45, 60)
-        self.master.kill()
-        time.sleep(away)
-        self.master.start()
-        return f"master killed, {away:.1f} s away"
+        return self.kill_master(45, 60)
 
     def master_stopped(self):
         self.master.stop()

@@ -1,6 +1,5 @@
 // The proxy subresource of the node itself: what a kubelet serves about its node.
 #include <skiff/base/strings.h>
-#include <skiff/http/message.h>
 
 #include "agent/limits.h"
 #include "agent/pod/plan_status.h"

@@ -46,11 +46,14 @@ Wanted wanted_of(const PodRecord& record) {
   return wanted;
 }
 
-PodSample read_pod(runtime::Runtime& runtime, Wanted wanted) {
+PodSample read_pod(runtime::Runtime& runtime, Wanted wanted, bool& is_incomplete) {
   std::vector<ContainerSample> seen;
   for (std::size_t i = 0; i < wanted.ids.size(); ++i) {
     auto usage = runtime.usage(wanted.ids[i]);
-    if (!usage) continue;
+    if (!usage) {
+      is_incomplete = is_incomplete || usage.code() != base::Code::not_found;
+      continue;
+    }
     auto& sample = wanted.pod.containers[i];
     sample.cpu_ns = usage->cpu_ns;
     sample.memory_bytes = usage->memory_bytes;
@@ -72,7 +75,8 @@ base::Task<UsageSnapshot> gather_usage(const AgentContext& context, const PodMan
   auto look = [runtime = context.options.runtime, data_dir = context.options.data_dir,
                wanted = std::move(wanted), snapshot = std::move(snapshot)]() mutable {
     snapshot.host = read_host(data_dir);
-    for (auto& pod : wanted) snapshot.pods.push_back(read_pod(*runtime, std::move(pod)));
+    for (auto& pod : wanted)
+      snapshot.pods.push_back(read_pod(*runtime, std::move(pod), snapshot.is_incomplete));
     return std::move(snapshot);
   };
   auto looking = loop::run_blocking(*context.options.work, std::move(look));

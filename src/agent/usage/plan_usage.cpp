@@ -179,9 +179,8 @@ std::string plan_resource_metrics(const UsageSnapshot& snapshot) {
   out.begin("pod_memory_working_set_bytes", "gauge", "Working set of the pod's containers");
   add_pods(out, snapshot,
            [](const Sum& sum) { return std::to_string(sum.memory_working_set_bytes); });
-  return out.text +
-         "# HELP resource_scrape_error 1 when use could not be read\n"
-         "# TYPE resource_scrape_error gauge\nresource_scrape_error 0\n";
+  out.begin("resource_scrape_error", "gauge", "1 when use could not be read");
+  return base::concat(out.text, "resource_scrape_error ", snapshot.is_incomplete ? 1 : 0, "\n");
 }
 
 }  // namespace skiff::agent

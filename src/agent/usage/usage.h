@@ -38,6 +38,7 @@ struct UsageSnapshot {
   base::WallTime taken_at;
   HostSample host;
   std::vector<PodSample> pods;
+  bool is_incomplete = false;  // the use of a container that is there could not be read
 };
 
 }  // namespace skiff::agent

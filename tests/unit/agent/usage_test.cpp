@@ -126,6 +126,9 @@ TEST_CASE("the metrics have their labels, values in seconds and the time of the 
     CHECK(text.find("\n" + line + time) != std::string::npos);
   }
   CHECK(text.find("\nresource_scrape_error 0\n") != std::string::npos);
+  auto incomplete = two_pods();
+  incomplete.is_incomplete = true;
+  CHECK(plan_resource_metrics(incomplete).find("\nresource_scrape_error 1\n") != std::string::npos);
 }
 
 TEST_CASE("a node answers requests to itself") {
