@@ -31,9 +31,7 @@ struct AgentContext {
   base::Timers& timers() const { return *options.timers; }
   base::WallTime now() const { return options.timers->clock().now(); }
   // Whatever the clock has done since.
-  base::AgeOf age_of() const {
-    return [meter = ages](base::WallTime time) { return meter->age_of(time); };
-  }
+  base::AgeOf age_of() const { return ages->reader(); }
   base::MonotonicTime monotonic() const { return options.timers->clock().monotonic(); }
   std::string pod_dir(const std::string& uid) const { return options.data_dir + "/pods/" + uid; }
   std::string volatile_dir(const std::string& uid) const {

@@ -178,6 +178,14 @@ ApiError forbidden_error(std::string_view group, std::string_view resource, std:
   return resource_error(Reason::forbidden, group, resource, name, std::move(message));
 }
 
+ApiError forbidden_error(std::string message) {
+  return plain_error(Reason::forbidden, std::move(message));
+}
+
+ApiError already_exists_error(std::string message) {
+  return plain_error(Reason::already_exists, std::move(message));
+}
+
 ApiError bad_request_error(std::string_view message) {
   return plain_error(Reason::bad_request, std::string(message));
 }

@@ -60,9 +60,7 @@ struct Services {
   std::string advertised_address() const {
     return options.advertise_address ? options.advertise_address() : std::string();
   }
-  base::AgeOf age_of() const {
-    return [meter = ages.get()](base::WallTime time) { return meter->age_of(time); };
-  }
+  base::AgeOf age_of() const { return ages->reader(); }
 };
 
 // Lives as long as its request. Thread-compatible.

@@ -38,6 +38,10 @@ void AgeMeter::look() {
   look(wall, now);
 }
 
+AgeOf AgeMeter::reader() {
+  return [this](WallTime time) { return age_of(time); };
+}
+
 Task<void> keep_looking(AgeMeter& ages, Timers& timers, CancelToken cancel) {
   for (;;) {
     auto sleeping = sleep(timers, kLookInterval, cancel);

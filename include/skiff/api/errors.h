@@ -64,6 +64,9 @@ ApiError conflict_error(std::string_view group, std::string_view resource, std::
                         std::string_view detail);
 ApiError forbidden_error(std::string_view group, std::string_view resource, std::string_view name,
                          std::string_view detail);
+// Of no resource: the sentence as it is.
+ApiError forbidden_error(std::string message);
+ApiError already_exists_error(std::string message);
 ApiError bad_request_error(std::string_view message);
 ApiError method_not_allowed_error(std::string_view group, std::string_view resource,
                                   std::string_view verb);

@@ -11,6 +11,9 @@
 
 namespace skiff::base {
 
+// How old something is that was stamped then.
+using AgeOf = std::function<Duration(WallTime time)>;
+
 // Tells ages in time that has really passed: a jump of the wall clock makes nothing older or
 // younger, neither what was stamped before it nor what was stamped after. What was stamped before
 // the meter was made is as old as the clock says. Thread-safe.
@@ -19,6 +22,8 @@ class AgeMeter {
   explicit AgeMeter(const Clock& clock);
   // Negative for times to come.
   Duration age_of(WallTime time);
+  // age_of() for planners; the meter outlives it.
+  AgeOf reader();
   // A jump is known as well as the clock was looked at before it: here and in age_of().
   void look();
 
@@ -34,9 +39,6 @@ class AgeMeter {
   std::mutex mutex_;
   std::vector<Stretch> stretches_;  // oldest first, never empty; under mutex_
 };
-
-// How old something is that was stamped then.
-using AgeOf = std::function<Duration(WallTime time)>;
 
 // Looks twice a minute, until cancelled.
 Task<void> keep_looking(AgeMeter& ages, Timers& timers, CancelToken cancel);

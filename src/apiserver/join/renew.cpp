@@ -16,19 +16,11 @@ using codec::Json;
 
 namespace {
 
-api::ApiError refuse(std::string message) {
-  api::ApiError error;
-  error.code = 403;
-  error.reason = api::Reason::forbidden;
-  error.message = std::move(message);
-  return error;
-}
-
 // Who acts as a node has the node's rights, but never its certificate.
 api::Outcome<std::string> renewing_node(const RequestContext& context) {
   const auto node = auth::node_name_of(context.user);
   if (node.empty() || context.request.peer.certificate_common_name != context.user.name)
-    return refuse("only a node renews its certificates, with the one that it has");
+    return api::forbidden_error("only a node renews its certificates, with the one that it has");
   return std::string(node);
 }
 
@@ -36,10 +28,11 @@ api::Outcome<std::string> renewing_node(const RequestContext& context) {
 api::Outcome<> check_key(const RequestContext& context, const std::string& node,
                          const std::string& key_sha256) {
   if (!node_name_state(context.services, node).is_taken)
-    return refuse(base::concat("node ", base::quote(node),
-                               " has been taken out of the cluster; it joins again with a token"));
+    return api::forbidden_error(
+        base::concat("node ", base::quote(node),
+                     " has been taken out of the cluster; it joins again with a token"));
   if (key_sha256 != context.request.peer.certificate_key_sha256)
-    return refuse("the signing request is of another key than the node's");
+    return api::forbidden_error("the signing request is of another key than the node's");
   return api::Done{};
 }
 

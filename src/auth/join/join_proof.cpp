@@ -14,14 +14,6 @@ std::string bound(std::string_view who, std::string_view channel, std::string_vi
   return message;
 }
 
-api::ApiError refuse(std::string message) {
-  api::ApiError error;
-  error.code = 403;
-  error.reason = api::Reason::forbidden;
-  error.message = std::move(message);
-  return error;
-}
-
 }  // namespace
 
 std::string join_proof_key(std::string_view secret) {
@@ -50,15 +42,16 @@ api::Outcome<> check_join_proof(const JoinProof& proof, const JoinTokenRecord* r
   const auto wanted = join_proof_of_board(may_prove ? record->proof_key : kNoKey, proof.channel);
   const bool is_right = is_same_proof(proof.proof, wanted);
   if (!may_prove || !is_right || proof.channel.empty())
-    return refuse(base::concat(
+    return api::forbidden_error(base::concat(
         "token ", base::quote(proof.token_id),
         " is not proved over this connection: it is not known to this cluster, has another secret, "
         "was not made by 'skiff token create --no-ca-hash' and lacks its first part, or somebody "
         "stands between this board and its master"));
   if (has_ended(*record, now, age_of))
-    return refuse(base::concat("token ", base::quote(proof.token_id), " has expired at ",
-                               base::format_rfc3339(*record->expires),
-                               "; make a new one with 'skiff token create' on a master"));
+    return api::forbidden_error(
+        base::concat("token ", base::quote(proof.token_id), " has expired at ",
+                     base::format_rfc3339(*record->expires),
+                     "; make a new one with 'skiff token create' on a master"));
   return api::Done{};
 }
 

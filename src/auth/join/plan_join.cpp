@@ -10,18 +10,10 @@ namespace skiff::auth {
 
 namespace {
 
-api::ApiError refuse(int code, api::Reason reason, std::string message) {
-  api::ApiError error;
-  error.code = code;
-  error.reason = reason;
-  error.message = std::move(message);
-  return error;
-}
-
 api::ApiError refuse_token(std::string_view id, std::string_view why) {
-  return refuse(403, api::Reason::forbidden,
-                base::concat("token ", base::quote(id), " ", why,
-                             "; make a new one with 'skiff token create' on a master"));
+  return api::forbidden_error(
+      base::concat("token ", base::quote(id), " ", why,
+                   "; make a new one with 'skiff token create' on a master"));
 }
 
 bool was_used_by(const JoinTokenRecord& record, const JoinAttempt& attempt) {
@@ -53,14 +45,12 @@ api::Outcome<JoinVerdict> check_token(const JoinAttempt& attempt, const JoinToke
 }
 
 api::ApiError name_taken(const JoinAttempt& attempt) {
-  return refuse(
-      409, api::Reason::already_exists,
-      base::concat(
-          "the name ", base::quote(attempt.node_name),
-          " belongs to another board. If this is another node, give it a name of its own "
-          "with --node-name. If it takes that board's place, start it with --replace and a "
-          "token of 'skiff token create --node-name ",
-          attempt.node_name, "'"));
+  return api::already_exists_error(base::concat(
+      "the name ", base::quote(attempt.node_name),
+      " belongs to another board. If this is another node, give it a name of its own "
+      "with --node-name. If it takes that board's place, start it with --replace and a "
+      "token of 'skiff token create --node-name ",
+      attempt.node_name, "'"));
 }
 
 }  // namespace
@@ -78,8 +68,7 @@ api::Outcome<JoinVerdict> plan_join(const JoinAttempt& attempt, const NodeNameSt
   if (name.is_taken && !name.key_sha256.empty() && name.key_sha256 == attempt.key_sha256)
     return JoinVerdict::known;
   if (attempt.token_id.empty())
-    return refuse(
-        403, api::Reason::forbidden,
+    return api::forbidden_error(
         base::concat("this board's key is not the one of the node ", base::quote(attempt.node_name),
                      name.is_taken ? "" : ", which is not in the cluster any more",
                      "; give it a token of 'skiff token create' with --token"));
@@ -87,11 +76,11 @@ api::Outcome<JoinVerdict> plan_join(const JoinAttempt& attempt, const NodeNameSt
   if (!name.is_taken) return verdict;
   if (!attempt.replace) return name_taken(attempt);
   if (record->node_name != attempt.node_name)
-    return refuse(403, api::Reason::forbidden,
-                  base::concat("token ", base::quote(attempt.token_id),
-                               " may not replace a node: --replace needs a token of 'skiff token "
-                               "create --node-name ",
-                               attempt.node_name, "'"));
+    return api::forbidden_error(
+        base::concat("token ", base::quote(attempt.token_id),
+                     " may not replace a node: --replace needs a token of 'skiff token "
+                     "create --node-name ",
+                     attempt.node_name, "'"));
   return verdict;
 }
 

@@ -26,9 +26,8 @@ std::optional<base::WallTime> end_of_certificate(const Json& csr) {
 
 }  // namespace
 
-std::optional<base::Duration> rest_of_life(
-    const Json& csr, base::WallTime now,
-    const std::function<base::Duration(base::WallTime)>& age_of) {
+std::optional<base::Duration> rest_of_life(const Json& csr, base::WallTime now,
+                                           const base::AgeOf& age_of) {
   std::optional<base::Duration> rest;
   auto ends_in = [&](base::Duration left) { rest = rest ? std::min(*rest, left) : left; };
   auto ends = [&](std::optional<base::WallTime> from, base::Duration life) {

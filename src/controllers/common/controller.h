@@ -77,9 +77,7 @@ struct Context {
   InformerSet& informers;
   base::AgeMeter& ages;
 
-  base::AgeOf age_of() const {
-    return [&meter = ages](base::WallTime time) { return meter.age_of(time); };
-  }
+  base::AgeOf age_of() const { return ages.reader(); }
   base::WallTime now() const { return timers.clock().now(); }
   std::unique_ptr<client::EventRecorder> recorder(std::string component) const {
     return client::make_recorder(client, executor, timers, std::move(component), "");

@@ -35,9 +35,8 @@ std::optional<base::Duration> stay_of(const Json& pod, const Json& taint,
 
 }  // namespace
 
-std::optional<base::Duration> plan_taint_eviction(
-    const Json& pod, const Json& node,
-    const std::function<base::Duration(base::WallTime)>& age_of) {
+std::optional<base::Duration> plan_taint_eviction(const Json& pod, const Json& node,
+                                                  const base::AgeOf& age_of) {
   std::optional<base::Duration> shortest;
   for (const Json& taint : node.at({"spec", "taints"}).items()) {
     if (taint["effect"].as_string() != "NoExecute") continue;
