@@ -102,6 +102,12 @@ Json causes_json(const std::vector<Cause>& causes) {
   return list;
 }
 
+// Also where they are empty: kubectl reads them without looking whether they are there.
+bool always_has_details(Reason reason) {
+  return reason == Reason::not_found || reason == Reason::forbidden ||
+         reason == Reason::method_not_allowed;
+}
+
 }  // namespace
 
 std::string_view reason_name(Reason reason) { return row_of(reason).name; }
@@ -121,7 +127,8 @@ Json ApiError::to_json() const {
   if (!uid.empty()) details.set("uid", uid);
   if (!causes.empty()) details.set("causes", causes_json(causes));
   if (retry_after_seconds != 0) details.set("retryAfterSeconds", Json(retry_after_seconds));
-  if (!details.empty()) status.set("details", std::move(details));
+  if (!details.empty() || (!success && always_has_details(reason)))
+    status.set("details", std::move(details));
   if (!success) status.set("code", code);
   return status;
 }

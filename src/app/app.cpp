@@ -88,8 +88,29 @@ void add_flags(Parsed& parsed) {
   if (!command.arguments.empty()) {
     auto* option = app.add_option("arguments", parsed.arguments, "");
     option->type_name(std::string(command.arguments));
-    if (command.arguments_required) option->required();
   }
+}
+
+// CLI11 would only say that a command or its "arguments" are missing. Empty when nothing is wrong.
+std::string unknown_command(CLI::App& app, int argc, char** argv) {
+  CLI::App* group = &app;
+  for (int i = 1; i < argc && argv[i][0] != '-'; ++i) {
+    if (group->get_subcommands([](CLI::App*) { return true; }).empty()) break;
+    group = find(*group, argv[i]);
+    if (group == nullptr) return base::concat("there is no command ", base::quote(argv[i]));
+  }
+  return {};
+}
+
+std::string missing_arguments(const Parsed& parsed) {
+  const Command& command = *parsed.command;
+  if (!command.arguments_required || !parsed.arguments.empty()) return {};
+  return base::concat(base::quote(command.name), " needs ", command.arguments);
+}
+
+int fail_usage(std::string_view why) {
+  std::fprintf(stderr, "skiff: %.*s; try --help\n", static_cast<int>(why.size()), why.data());
+  return 2;
 }
 
 Invocation invocation_of(Parsed& parsed) {
@@ -124,22 +145,19 @@ int run(int argc, char** argv) {
     }
     add_flags(parsed);
   }
-  // CLI11 would only say that a command is missing.
-  if (argc > 1 && argv[1][0] != '-' && find(app, argv[1]) == nullptr) {
-    std::fprintf(stderr, "skiff: there is no command %s; try --help\n",
-                 base::quote(argv[1]).c_str());
-    return 2;
-  }
+  if (auto unknown = unknown_command(app, argc, argv); !unknown.empty()) return fail_usage(unknown);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp& help) {
     return app.exit(help);
   } catch (const CLI::ParseError& error) {
-    std::fprintf(stderr, "skiff: %s; try --help\n", error.what());
-    return 2;
+    return fail_usage(error.what());
   }
-  for (auto& parsed : commands)
-    if (parsed.app->parsed()) return parsed.command->run(invocation_of(parsed));
+  for (auto& parsed : commands) {
+    if (!parsed.app->parsed()) continue;
+    if (auto missing = missing_arguments(parsed); !missing.empty()) return fail_usage(missing);
+    return parsed.command->run(invocation_of(parsed));
+  }
   return 2;
 }
 

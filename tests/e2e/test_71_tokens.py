@@ -150,6 +150,14 @@ def join_command(cluster):
     expect(out, rf"^skiff run --role worker --server https://{re.escape(MASTER_IP)}:6443 --token {TOKEN}$", "the command")
 
 
+def wrong_words(cluster):
+    for words, code, said in ((["frob"], 2, 'there is no command "frob"'), (["delete"], 2, '"token delete" needs ID'),
+                              (["rotate", "0000000000"], 1, 'there is no token "0000000000"'), (["delete", "0000000000"], 1, 'there is no token "0000000000"')):
+        result = cluster.token_command(*words)
+        assert result.returncode == code, result
+        expect(result.stderr, said, words)
+
+
 def wrong_flags(cluster):
     for flags, words in ((("--ttl", "5x"), "no time such as"), (("--uses", "0"), "no number"), (("--node-name", "A_B"), "node-name")):
         result = cluster.token_command("create", *flags)
@@ -281,7 +289,7 @@ def without_a_master(cluster):
 
 
 TESTS = [("generated before the first start", generated_before_the_first_start), ("create, list, delete", create_list_delete), ("rotate", rotate),
-         ("join command", join_command), ("wrong flags", wrong_flags), ("a single use survives a kill", a_single_use_survives_a_kill),
+         ("join command", join_command), ("wrong words", wrong_words), ("wrong flags", wrong_flags), ("a single use survives a kill", a_single_use_survives_a_kill),
          ("the certificate is the node", the_certificate_is_the_node), ("two boards with one name", two_boards_with_one_name),
          ("tokens that name no CA", short_tokens),
          ("printed tokens outlive a CA", printed_tokens_outlive_a_ca), ("without a master", without_a_master)]

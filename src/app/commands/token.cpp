@@ -30,6 +30,13 @@ std::string secret_path(std::string_view id) {
   return base::concat(kSecrets, "/", auth::join_token_secret_name(id));
 }
 
+// In the words of tokens, not of the Secrets that they are kept in.
+base::Status token_error(const base::Status& error, std::string_view id) {
+  if (error.code() != base::Code::not_found) return error;
+  return base::not_found(base::concat("there is no token ", base::quote(id),
+                                      "; 'skiff token list' has those that there are"));
+}
+
 // What the cluster keeps of the token's secret.
 void keep_secret(auth::JoinTokenRecord& record, const auth::JoinToken& token) {
   record.secret_sha256 = pki::sha256_hex(token.secret);
@@ -162,7 +169,9 @@ base::Status rotate(const Invocation& invocation) {
   if (invocation.arguments.size() != 1) return base::invalid_argument("give the id of one token");
   SKIFF_ASSIGN_OR_RETURN(auto id, auth::join_token_id(invocation.arguments.front()));
   SKIFF_ASSIGN_OR_RETURN(LocalMaster master, LocalMaster::open(config));
-  SKIFF_ASSIGN_OR_RETURN(Json secret, master.call("GET", secret_path(id)));
+  auto found = master.call("GET", secret_path(id));
+  if (!found) return token_error(found.status(), id);
+  Json secret = std::move(*found);
   SKIFF_ASSIGN_OR_RETURN(auto record, auth::read_join_token_secret(secret));
   SKIFF_ASSIGN_OR_RETURN(auto authority, pki::inspect_certificate(master.ca_pem()));
   const bool names_ca = record.proof_key.empty();
@@ -185,9 +194,7 @@ base::Status remove(const Invocation& invocation) {
     auto id = auth::join_token_id(argument);
     if (!id) return id.status();
     auto gone = master.call("DELETE", secret_path(*id));
-    if (gone.code() == base::Code::not_found)
-      return base::not_found(base::concat("there is no token ", base::quote(*id)));
-    SKIFF_RETURN_IF_ERROR(gone);
+    if (!gone) return token_error(gone.status(), *id);
     std::printf("deleted %s\n", id->c_str());
   }
   return base::Status::ok();

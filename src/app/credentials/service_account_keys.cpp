@@ -65,6 +65,11 @@ base::Result<auth::TokenKeys> read_service_account_keys(const std::string& folde
 }
 
 base::Result<RotatedKey> rotate_service_account_key(const std::string& folder) {
+  SKIFF_ASSIGN_OR_RETURN(const std::string present,
+                         read_or_empty(base::concat(folder, kSigningFile)));
+  if (present.empty())
+    return base::not_found(base::concat("there is no key of tokens in ", folder,
+                                        "; run this on a master, with its --data-dir"));
   SKIFF_ASSIGN_OR_RETURN(auto lock, sys::lock_file(folder + "/service-account.lock"));
   SKIFF_ASSIGN_OR_RETURN(auto keys, read_service_account_keys(folder));
   RotatedKey rotated;

@@ -19,6 +19,12 @@ base::Task<void> wait_cancelled(base::CancelToken cancel) {
   (void)co_await future;
 }
 
+// 403 is also what a release says that has no such path; 401 is about this node.
+bool lacks_sessions(const base::Status& refusal) {
+  return !is_passing(refusal) && refusal.code() != base::Code::cancelled &&
+         refusal.code() != base::Code::unauthenticated;
+}
+
 }  // namespace
 
 base::Result<std::shared_ptr<RemoteWatch>> WatchSet::add(Resource resource, ListOptions options,
@@ -61,7 +67,7 @@ base::Task<bool> WatchSet::carry_by_session(std::shared_ptr<http::Http2Connectio
       ended = co_await running;
       use(nullptr);
       if (ended.code() == base::Code::unimplemented) co_return true;
-    } else if (!is_passing(ended) && ended.code() != base::Code::cancelled) {
+    } else if (lacks_sessions(ended)) {
       co_return true;
     }
     (void)co_await base::sleep(loop_, kRewatchWait, cancel);

@@ -19,6 +19,8 @@ TEST_CASE("an error is written as upstream's Status, to the letter") {
                            "the object has been modified; please apply your changes to the latest "
                            "version and try again"),
        R"({"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"Operation cannot be fulfilled on pods \"x\": the object has been modified; please apply your changes to the latest version and try again","reason":"Conflict","details":{"name":"x","kind":"pods"},"code":409})"},
+      {api::forbidden_error("", "", "", "User \"x\" cannot get path \"/\""),
+       R"({"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"forbidden: User \"x\" cannot get path \"/\"","reason":"Forbidden","details":{},"code":403})"},
       {api::unauthorized_error(),
        R"({"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"Unauthorized","reason":"Unauthorized","code":401})"},
       {api::internal_api_error("disk"),

@@ -270,6 +270,25 @@ TEST_CASE("uplink: one stream carries every watch; a master without it is watche
   CHECK(plain == (knows ? 0 : 2));
 }
 
+TEST_CASE("uplink: a master that does not take the certificate is not taken for an old one") {
+  Cluster c;
+  std::atomic<int> plain = 0, sessions = 0;
+  c.master.intercept = [&](const http::Request& request) -> std::optional<http::Response> {
+    if (request.target.find("watch=1") != std::string::npos) ++plain;
+    if (request.method != "CONNECT" || ++sessions > 1) return std::nullopt;
+    http::Response refusal;
+    refusal.status = 401;
+    return refusal;
+  };
+  c.master.serve();
+  TestWorker worker(c.tls(), {c.master.port()});
+  auto watch = c.watch_from_now(worker.client());
+  c.create(worker.client(), "a");
+  CHECK(c.next_name(*watch) == "a");
+  CHECK(sessions == 2);
+  CHECK(plain == 0);
+}
+
 TEST_CASE("uplink: changes that come as differences give the same objects") {
   Cluster c;
   c.master.serve();

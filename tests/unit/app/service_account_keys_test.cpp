@@ -68,7 +68,10 @@ TEST_CASE("a rotation that would keep too many keys changes nothing") {
 TEST_CASE("there is nothing to rotate without a key") {
   KeyFolder folder;
   std::filesystem::remove(folder.path + "/service-account.key");
-  CHECK(rotate_service_account_key(folder.path).code() == base::Code::not_found);
+  auto refused = rotate_service_account_key(folder.path);
+  CHECK(refused.code() == base::Code::not_found);
+  CHECK(std::string(refused.status().message()).find("run this on a master") != std::string::npos);
+  CHECK_FALSE(std::filesystem::exists(folder.path + "/service-account.lock"));
 }
 
 namespace {
