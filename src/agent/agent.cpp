@@ -139,19 +139,19 @@ class AgentImpl final : public Agent {
 
   base::Task<base::Status> adopt() {
     auto* runtime = options_.runtime;
-    std::string file = cidr_file(), data_dir = options_.data_dir;
+    std::string file = cidr_file();
     struct Found {
       base::Result<runtime::Runtime::Adopted> adopted = runtime::Runtime::Adopted{};
       std::string cidr;
       HostFacts host;
     };
-    auto look = [runtime, file, data_dir] {
+    auto look = [runtime, file, &options = std::as_const(options_)] {
       Found found;
       found.adopted = runtime->adopt();
       auto cidr = sys::read_file(file, kCidrBytesMax);
       if (cidr) found.cidr = base::trim(*cidr);
-      (void)sys::make_folders(data_dir);
-      found.host = read_host_facts(data_dir);
+      (void)sys::make_folders(options.data_dir);
+      found.host = read_host_facts(options);
       return found;
     };
     Found found = co_await loop::run_blocking(*options_.work, std::move(look));
@@ -222,9 +222,9 @@ class AgentImpl final : public Agent {
         for (const auto& container : worker->record().containers)
           for (const auto* run : {&container.current, &container.previous})
             if (run->has_value()) used.insert((*run)->status.image_id);
-      auto collect = [images = options_.images, data_dir = options_.data_dir, used,
+      auto collect = [images = options_.images, &options = std::as_const(options_), used,
                       now = context_.now()]() -> base::Status {
-        HostFacts host = read_host_facts(data_dir);
+        HostFacts host = read_host_facts(options);
         ImageGcInput input{images->list(), used, host.disk_bytes, host.disk_available_bytes, now};
         for (const auto& id : plan_image_gc(input)) {
           SKIFF_RETURN_IF_ERROR(images->remove(id));

@@ -10,18 +10,15 @@ namespace resources = client::resources;
 
 namespace {
 
-std::string key_of(const api::StoredObject& object) {
-  return base::concat(object.namespace_name(), '/', object.name());
-}
-
-// The board's mirror against the store.
+// What the board was shown, against the store.
 std::string compare_pods(SimCluster& cluster, SimBoard& board) {
   client::ListOptions options;
   options.field_selector = "spec.nodeName=" + board.name();
   std::map<std::string, api::StoredObject> wanted;
-  for (auto& pod : cluster.list_stored(resources::pods, options)) wanted.emplace(key_of(pod), pod);
-  for (const auto& shown : board.node().mirror()) {
-    auto found = wanted.find(key_of(shown));
+  for (auto& pod : cluster.list_stored(resources::pods, options))
+    wanted.emplace(base::concat(pod.namespace_name(), '/', pod.name()), pod);
+  for (const auto& [key, shown] : board.seen().shown_pods()) {
+    auto found = wanted.find(key);
     if (found == wanted.end())
       return base::concat(board.name(), " still shows the pod ", shown.name());
     if (shown.revision() != found->second.revision())
@@ -75,6 +72,7 @@ std::string find_unsettled_board(SimCluster& cluster) {
     if (!board->has_joined()) return base::concat(board->name(), " has not joined");
     if (!board->is_connected()) return base::concat(board->name(), " is not connected");
     auto complaint = compare_pods(cluster, *board);
+    if (complaint.empty()) complaint = compare_status(cluster, *board);
     if (!complaint.empty()) return complaint;
   }
   return {};
@@ -83,9 +81,7 @@ std::string find_unsettled_board(SimCluster& cluster) {
 std::string find_board_violation(SimCluster& cluster) {
   if (!cluster.board_wire().violation.empty()) return cluster.board_wire().violation;
   if (!cluster.leases().violation().empty()) return cluster.leases().violation();
-  for (auto& board : cluster.boards())
-    if (!board->node().violation().empty()) return board->node().violation();
-  return {};
+  return cluster.containers().violation();
 }
 
 std::string check_streams(SimCluster& cluster) {

@@ -32,7 +32,7 @@ std::string settled(SimCluster& cluster, std::string_view when) {
 // All clocks, as when everything slept.
 void jump_all(SimCluster& cluster, base::Duration by) {
   cluster.master().jump_wall_clock(by);
-  for (auto& board : cluster.boards()) board->host().jump_wall_clock(by);
+  for (auto& board : cluster.boards()) board->machine().jump_wall_clock(by);
   cluster.front().renew();
 }
 
@@ -105,7 +105,7 @@ std::string check_clock_jumps(SimCluster& cluster) {
     cluster.master().jump_wall_clock(by);
     cluster.advance(90s);
     for (auto& board : cluster.boards()) {
-      board->host().jump_wall_clock(by);
+      board->machine().jump_wall_clock(by);
       cluster.advance(up_to(cluster.random(), 90s));
     }
     auto complaint = settled(cluster, "after a jump of the clocks");

@@ -68,6 +68,7 @@ class SimClient::Stream final : public client::WatchStream {
       }
       if (!prefix_.empty() && missed_before(event.revision)) return;
       seen_ = event.revision;
+      if (!node_.empty()) owner_.show_pod(node_, event);
     }
   }
   bool missed_before(std::uint64_t revision) {
@@ -94,6 +95,45 @@ class SimClient::Stream final : public client::WatchStream {
   base::Code lost_ = base::Code::ok;
 };
 
+namespace {
+
+std::string key_of(const api::StoredObject& object) {
+  return base::concat(object.namespace_name(), '/', object.name());
+}
+
+// Of who lists or watches the pods of one node; else empty.
+std::string node_of(client::Resource resource, const client::ListOptions& options) {
+  constexpr std::string_view kOfNode = "spec.nodeName=";
+  if (resource.resource != "pods" || !base::starts_with(options.field_selector, kOfNode)) return {};
+  return options.field_selector.substr(kOfNode.size());
+}
+
+}  // namespace
+
+void SimClient::check_node_of(const std::string& node, const api::StoredObject& pod) {
+  auto bound = api::scan_string(pod.text(), {"spec", "nodeName"});
+  if (bound.value_or("") != node && wire_.violation.empty())
+    wire_.violation =
+        base::concat(node, " was shown the pod ", pod.name(), " of ", bound.value_or(""));
+}
+
+void SimClient::show_pods(const std::string& node, const client::ObjectList& list) {
+  shown_pods_.clear();
+  for (const auto& pod : list.items) {
+    check_node_of(node, pod);
+    shown_pods_.emplace(key_of(pod), pod);
+  }
+  has_shown_pods_ = true;
+}
+
+void SimClient::show_pod(const std::string& node, const client::WatchEvent& event) {
+  check_node_of(node, event.object);
+  if (event.type == client::WatchEvent::Type::removed)
+    shown_pods_.erase(key_of(event.object));
+  else
+    shown_pods_.insert_or_assign(key_of(event.object), event.object);
+}
+
 void SimClient::lose_watches(base::Code code) {
   std::vector<Stream*> streams(streams_.begin(), streams_.end());
   for (Stream* stream : streams)
@@ -114,6 +154,8 @@ void SimClient::connect(std::unique_ptr<client::Client> inner) {
 void SimClient::connect(client::Client& inner) {
   inner_ = &inner;
   down_ = false;
+  shown_pods_.clear();
+  has_shown_pods_ = false;
 }
 
 void SimClient::set_cut(bool cut) {
@@ -154,8 +196,11 @@ base::Task<client::Client::ObjectResult> SimClient::get(client::Resource resourc
 base::Task<base::Result<client::ObjectList>> SimClient::list(client::Resource resource,
                                                              client::ListOptions options) {
   SKIFF_CO_RETURN_IF_ERROR(admit());
+  const std::string node = node_of(resource, options);
   auto call = carry(inner_->list(resource, std::move(options)));
-  co_return co_await std::move(call);
+  auto listed = co_await std::move(call);
+  if (listed.is_ok() && !node.empty()) show_pods(node, *listed);
+  co_return listed;
 }
 
 base::Task<base::Result<std::unique_ptr<client::WatchStream>>> SimClient::watch(
@@ -167,12 +212,8 @@ base::Task<base::Result<std::unique_ptr<client::WatchStream>>> SimClient::watch(
       options.namespace_name.empty() && resource.resource != "events")
     prefix = base::concat('/', resource.group.empty() ? "core" : resource.group, '/',
                           resource.resource, '/');
-  std::string node;
-  constexpr std::string_view kOfNode = "spec.nodeName=";
-  if (resource.resource == "pods" && base::starts_with(options.field_selector, kOfNode)) {
-    prefix = kPodsPrefix;
-    node = options.field_selector.substr(kOfNode.size());
-  }
+  std::string node = node_of(resource, options);
+  if (!node.empty()) prefix = kPodsPrefix;
   base::CancelSource source = base::CancelSource::child_of(cancel);
   ++wire_.in_use;
   auto opening = inner_->watch(resource, std::move(options), revision, source.token());

@@ -1,10 +1,11 @@
 // A part's way to the API server: it can be cut, refuse, lose answers and watches, and it checks
-// that every watch shows each change once and in order.
+// that every watch shows each change once and in order, and to a node its own pods only.
 #pragma once
 
 #include <skiff/base/clock.h>
 #include <skiff/client/client.h>
 
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -37,6 +38,11 @@ class SimClient final : public client::Client {
   // New calls are refused; those inside the server still come back.
   void disconnect();
   void set_cut(bool cut);
+  // The pods that a node has been shown since it was connected, by key.
+  using Pods = std::map<std::string, api::StoredObject>;
+  const Pods& shown_pods() const { return shown_pods_; }
+  // It has listed them.
+  bool has_shown_pods() const { return has_shown_pods_; }
 
   base::Task<ObjectResult> get(client::Resource resource, std::string namespace_name,
                                std::string name) override;
@@ -62,12 +68,17 @@ class SimClient final : public client::Client {
   base::Status admit();
   template <class T>
   base::Task<T> carry(base::Task<T> call);
+  void show_pods(const std::string& node, const client::ObjectList& list);
+  void show_pod(const std::string& node, const client::WatchEvent& event);
+  void check_node_of(const std::string& node, const api::StoredObject& pod);
 
   Wire& wire_;
   std::unique_ptr<client::Client> owned_;
   client::Client* inner_ = nullptr;
   bool cut_ = false, down_ = true;
   std::set<Stream*> streams_;
+  Pods shown_pods_;
+  bool has_shown_pods_ = false;
 };
 
 }  // namespace skiff::sim

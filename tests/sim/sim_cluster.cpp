@@ -50,7 +50,7 @@ void SimCluster::make_boards(std::uint64_t seed, int count) {
     BoardOptions options;
     options.node_name = base::concat("node-", i);
     options.address = base::concat("192.168.0.", i + 10);
-    options.data_dir = base::concat(folder_, "/board-", i);
+    options.folder = base::concat(folder_, "/board-", i);
     options.seed = seed * 1000 + static_cast<std::uint64_t>(i);
     boards_.push_back(std::make_unique<SimBoard>(loop_, network_, board_wire_, std::move(options)));
     boards_.back()->set_token(make_token({}));
@@ -69,7 +69,7 @@ SimBoard& SimCluster::extra_board(const std::string& node_name) {
   BoardOptions options;
   options.node_name = node_name;
   options.address = base::concat("192.168.1.", number);
-  options.data_dir = base::concat(folder_, "/extra-", number);
+  options.folder = base::concat(folder_, "/extra-", number);
   options.seed = random_->next();
   extra_ = std::make_unique<SimBoard>(loop_, network_, board_wire_, std::move(options));
   return *extra_;
@@ -77,6 +77,7 @@ SimBoard& SimCluster::extra_board(const std::string& node_name) {
 
 SimBoard& SimCluster::copy_of(std::size_t number) {
   SimBoard& copy = extra_board(boards_[number]->name());
+  std::filesystem::create_directories(copy.data_dir());
   std::filesystem::copy(boards_[number]->data_dir(), copy.data_dir(),
                         std::filesystem::copy_options::recursive);
   return copy;
@@ -87,6 +88,7 @@ void SimCluster::open_stream(std::size_t board) {
 }
 
 std::string SimCluster::make_token(auth::JoinTokenRecord limits) {
+  const Faults faults = std::exchange(faults_, Faults());
   const auth::JoinToken token = front_.make_token(*random_);
   limits.id = token.id;
   limits.secret_sha256 = pki::sha256_hex(token.secret);
@@ -94,6 +96,7 @@ std::string SimCluster::make_token(auth::JoinTokenRecord limits) {
                                  auth::join_token_secret(limits), "", "");
   auto created = loop_.run(std::move(creating));
   SKIFF_ASSERT(created.is_ok());
+  faults_ = faults;
   return auth::format_join_token(token);
 }
 
@@ -240,9 +243,27 @@ void SimCluster::stop_board(std::size_t number) {
   if (boards_[number]->is_running()) loop_.run(boards_[number]->stop());
 }
 
+void SimCluster::kill_board(std::size_t number) {
+  SimBoard& board = *boards_[number];
+  if (!board.is_running()) return;
+  network_.break_connections(board.address(), test::SimNetwork::Ends::both);
+  loop_.run(board.kill());
+}
+
 void SimCluster::crash_board(std::size_t number) {
-  network_.break_connections(boards_[number]->address(), test::SimNetwork::Ends::host_only);
-  stop_board(number);
+  SimBoard& board = *boards_[number];
+  network_.break_connections(board.address(), test::SimNetwork::Ends::host_only);
+  board.host().lose_power();
+  if (board.is_running()) loop_.run(board.kill());
+}
+
+void SimCluster::flash_board(std::size_t number) {
+  SimBoard& board = *boards_[number];
+  board.forget();
+  auth::JoinTokenRecord for_it;
+  for_it.node_name = board.name();
+  board.set_token(make_token(for_it), true);
+  board.start();
 }
 
 void SimCluster::start_board(std::size_t number) {
@@ -252,6 +273,7 @@ void SimCluster::start_board(std::size_t number) {
 void SimCluster::heal() {
   faults_ = Faults();
   network_.heal();
+  for (auto& board : boards_) board->host().images().pull_error = {};
   for (std::size_t i = 0; i < boards_.size(); ++i) start_board(i);
 }
 
@@ -260,9 +282,11 @@ void SimCluster::advance(base::Duration time) {
   for (; time > kStep; time -= kStep) {
     loop_.advance(kStep);
     leases_.look(*this);
+    containers_.look(*this);
   }
   loop_.advance(time);
   leases_.look(*this);
+  containers_.look(*this);
 }
 
 std::vector<api::StoredObject> SimCluster::list_stored(client::Resource resource,

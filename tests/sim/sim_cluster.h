@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "sim/lease_watch.h"
+#include "sim/node_checks.h"
 #include "sim/sim_board.h"
 #include "sim/sim_client.h"
 #include "sim/sim_front.h"
@@ -51,9 +52,13 @@ class SimCluster {
   void restart_scheduler();
   void lose_watches(base::Code code);
   void stop_board(std::size_t number);
-  // As when its power is lost: the master is not told.
+  // Its process is killed; its connections end, and what it runs goes on.
+  void kill_board(std::size_t number);
+  // Its power is lost: the master is not told, and nothing runs there any more.
   void crash_board(std::size_t number);
   void start_board(std::size_t number);
+  // It is flashed, and started with a token for its name. REQUIRES: not running.
+  void flash_board(std::size_t number);
   // Puts a token into the cluster, as `skiff token create` does, and returns its text.
   std::string make_token(auth::JoinTokenRecord limits);
   // Streams to boards: begins one to this board.
@@ -61,9 +66,10 @@ class SimCluster {
   void open_stream(std::size_t board);
   // Ends every fault and starts what is down.
   void heal();
-  // Looks at the Leases as it goes.
+  // Looks at Leases and containers as it goes.
   void advance(base::Duration time);
   const LeaseWatch& leases() const { return leases_; }
+  const ContainerWatch& containers() const { return containers_; }
   // Good until the next call for the same resource.
   const ObjectRefs& list(client::Resource resource);
   std::vector<api::StoredObject> list_stored(client::Resource resource,
@@ -100,6 +106,7 @@ class SimCluster {
   std::uint64_t next_extra_ = 1;
   SimStreams streams_;
   LeaseWatch leases_;
+  ContainerWatch containers_;
   // Checkers look often, and objects change seldom.
   struct Parsed {
     std::uint64_t revision = 0;

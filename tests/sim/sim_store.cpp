@@ -51,6 +51,12 @@ void SimStore::set_event_sink(
         violation_ = base::concat("revision ", event.revision, " of ", event.key, " came after ",
                                   published_.back().revision);
       published_.push_back({event.key, event.revision, node_of(event)});
+      if (base::starts_with(event.key, kPodsPrefix)) {
+        if (event.type == store::Event::Type::put)
+          pods_.insert_or_assign(event.key, event.value);
+        else
+          pods_.erase(event.key);
+      }
       for (char c : event.key) mix(static_cast<unsigned char>(c));
       mix(event.revision);
       mix(static_cast<std::uint64_t>(timers_.clock().monotonic().ns));
@@ -58,6 +64,17 @@ void SimStore::set_event_sink(
     sink(std::move(events), upto);
   };
   inner_->set_event_sink(std::move(watched));
+}
+
+codec::Json SimStore::find_pod(const std::string& uid) const {
+  for (const auto& entry : pods_) {
+    const api::StoredObject pod(entry.second, 1);
+    if (pod.uid() != uid) continue;
+    auto tree = pod.parse();
+    SKIFF_ASSERT(tree.is_ok());
+    return std::move(*tree);
+  }
+  return {};
 }
 
 std::string SimStore::check() {

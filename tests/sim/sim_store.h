@@ -1,6 +1,7 @@
 // The memory store with faults, and the record of what it acknowledged and published.
 #pragma once
 
+#include <skiff/codec/json.h>
 #include <skiff/store/store.h>
 
 #include <map>
@@ -35,6 +36,8 @@ class SimStore final : public store::Store {
 
   // Every event since the beginning, in order.
   const std::vector<Published>& published() const { return published_; }
+  // A pod as it was published last; null when there is none of this uid.
+  codec::Json find_pod(const std::string& uid) const;
   // Of what was published and when: the same for each run of a seed.
   std::uint64_t digest() const { return digest_; }
   // A sentence when an acknowledged write is not there any more or revisions went back; else empty.
@@ -51,6 +54,7 @@ class SimStore final : public store::Store {
   std::unique_ptr<store::Store> inner_;
   std::map<std::string, Acknowledged> acknowledged_;
   std::vector<Published> published_;
+  std::map<std::string, base::SharedBytes> pods_;  // as published last
   void mix(std::uint64_t value) { digest_ = (digest_ ^ value) * 0x100000001b3; }
 
   std::string violation_;

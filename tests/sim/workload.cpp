@@ -17,6 +17,7 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr int kDeployments = 4;
+constexpr int kJobs = 4;
 
 std::string name_of_deployment(SimCluster& cluster) {
   return base::concat("app-", cluster.random().below(kDeployments));
@@ -34,9 +35,32 @@ Json deployment(base::Random& random, const std::string& name) {
   Json object = Json::object({{"apiVersion", "apps/v1"}, {"kind", "Deployment"}});
   object["metadata"].set("name", name);
   object["metadata"].set("namespace", "default");
-  object["spec"].set("replicas", static_cast<std::int64_t>(random.below(8)));
+  object["spec"].set("replicas", static_cast<std::int64_t>(random.below(6)));
   object["spec"]["selector"].set("matchLabels", labels);
   object["spec"].set("template", std::move(pod_template));
+  return object;
+}
+
+constexpr char kJobLabel[] = "job";
+
+// A pod that ends by itself, and what its containers do: see BoardHost::program_of().
+Json job(base::Random& random, const std::string& name) {
+  const bool is_once = random.below(2) == 0;
+  auto container = [&random, is_once](const char* of, bool ends_well) {
+    Json args = Json::array({std::to_string(1 + random.below(20))});
+    if (!ends_well || random.below(2) == 0) args.push_back("3");
+    if (!is_once || args.size() == 1) args.push_back("0");
+    return Json::object({{"name", of}, {"image", "image:1"}, {"args", std::move(args)}});
+  };
+  Json object = Json::object({{"apiVersion", "v1"}, {"kind", "Pod"}});
+  object["metadata"].set("name", name);
+  object["metadata"].set("namespace", "default");
+  object["metadata"]["labels"].set(kJobLabel, "yes");
+  object["spec"].set("restartPolicy", is_once ? "Never" : "OnFailure");
+  object["spec"].set("terminationGracePeriodSeconds", 5);
+  if (random.below(2) == 0)
+    object["spec"].set("initContainers", Json::array({container("first", true)}));
+  object["spec"].set("containers", Json::array({container("main", false)}));
   return object;
 }
 
@@ -128,14 +152,18 @@ void delete_some_pod(SimCluster& cluster) {
 void act(SimCluster& cluster) {
   base::Random& random = cluster.random();
   std::string name = name_of_deployment(cluster);
-  switch (random.below(12)) {
+  switch (random.below(14)) {
+    case 12:
+    case 13:
+      return create(cluster, resources::pods,
+                    job(random, base::concat("job-", random.below(kJobs))));
     case 10:
     case 11: return cluster.open_stream(random.below(cluster.boards().size()));
     case 9: return act_on_binding(cluster);
     case 8: return act_on_namespace(cluster);
     case 0:
     case 1: return create(cluster, resources::deployments, deployment(random, name));
-    case 2: return patch(cluster, name, replicas_change(random.below(10)));
+    case 2: return patch(cluster, name, replicas_change(random.below(7)));
     case 3:
     case 4: return patch(cluster, name, image_change(random.below(5)));
     case 5: return delete_some_pod(cluster);
@@ -147,18 +175,72 @@ void act(SimCluster& cluster) {
   }
 }
 
+namespace {
+
+// A process in a container ends, or the supervisor of a pod with all of them.
+void end_something(SimCluster& cluster, SimBoard& board) {
+  auto& runtime = board.host().runtime();
+  std::vector<std::string> running;
+  for (const auto& [id, container] : runtime.containers())
+    if (container.state == runtime::ContainerState::running) running.push_back(id);
+  if (running.empty()) return;
+  base::Random& random = cluster.random();
+  const std::string& id = running[random.below(running.size())];
+  if (random.below(3) == 0)
+    runtime.lose_sandbox(std::string(runtime.containers().at(id).pod_uid));
+  else
+    runtime.end_process(id, static_cast<int>(random.below(2)));
+}
+
+// It is flashed, and its process is killed some times while it joins.
+void rejoin(SimCluster& cluster, std::size_t board) {
+  base::Random& random = cluster.random();
+  cluster.crash_board(board);
+  cluster.flash_board(board);
+  for (auto kills = random.below(4); kills > 0; --kills) {
+    cluster.advance(up_to(random, 400ms));
+    cluster.kill_board(board);
+    cluster.start_board(board);
+  }
+}
+
+// Its process ends in this way or that, and comes back at once or later.
+void end_board(SimCluster& cluster, std::size_t board) {
+  base::Random& random = cluster.random();
+  switch (random.below(4)) {
+    case 0: cluster.stop_board(board); break;
+    case 1: cluster.crash_board(board); break;
+    default: cluster.kill_board(board);
+  }
+  if (random.below(2) == 0) return;
+  cluster.advance(up_to(random, 5s));
+  cluster.start_board(board);
+}
+
+}  // namespace
+
 void disturb(SimCluster& cluster) {
   base::Random& random = cluster.random();
   Faults& faults = cluster.faults();
   const std::size_t board = random.below(cluster.boards().size());
   const std::string& host = cluster.boards()[board]->address();
-  switch (random.below(19)) {
+  switch (random.below(24)) {
+    case 19: return end_something(cluster, *cluster.boards()[board]);
+    case 20:
+      if (random.below(3) == 0) rejoin(cluster, board);
+      return;
+    case 21: {
+      auto& images = cluster.boards()[board]->host().images();
+      images.pull_error =
+          random.below(2) == 0 ? base::unavailable("no route to the registry") : base::Status();
+      return;
+    }
     case 0: return cluster.lose_watches(base::Code::unavailable);
     case 1: return cluster.lose_watches(base::Code::expired);
     case 2: return cluster.restart_server();
     case 3: return cluster.restart_controllers();
     case 4: return cluster.restart_scheduler();
-    case 5: return random.below(2) == 0 ? cluster.stop_board(board) : cluster.crash_board(board);
+    case 5: return end_board(cluster, board);
     case 6: return cluster.start_board(board);
     case 7: return cluster.network().set_cut(host, true);
     case 8: return cluster.network().set_cut(host, false);
@@ -187,7 +269,7 @@ void disturb(SimCluster& cluster) {
       auto seconds = static_cast<std::int64_t>(random.below(7200)) - 3600;
       auto by = std::chrono::seconds(seconds);
       if (random.below(2) == 0) return cluster.master().jump_wall_clock(by);
-      return cluster.boards()[board]->host().jump_wall_clock(by);
+      return cluster.boards()[board]->machine().jump_wall_clock(by);
     }
   }
 }
@@ -216,6 +298,13 @@ std::string check_deployment(const Json& object) {
   return {};
 }
 
+std::string check_job(const Json& pod) {
+  const auto phase = pod.at({"status", "phase"}).as_string();
+  const bool is_once = pod.at({"spec", "restartPolicy"}).as_string() == "Never";
+  if (phase == "Succeeded" || (phase == "Failed" && is_once)) return {};
+  return base::concat("job ", api::name_of(pod), " is ", phase);
+}
+
 std::string check_pods(const ObjectRefs& pods, const ObjectRefs& sets,
                        const ObjectRefs& deployments) {
   auto set_of = by_uid(sets);
@@ -223,6 +312,11 @@ std::string check_pods(const ObjectRefs& pods, const ObjectRefs& sets,
   std::map<std::string, std::int64_t> counts;
   for (const Json& pod : pods) {
     if (api::is_being_deleted(pod)) return base::concat("pod ", api::name_of(pod), " does not end");
+    if (!api::label(pod, kJobLabel).empty()) {
+      auto complaint = check_job(pod);
+      if (!complaint.empty()) return complaint;
+      continue;
+    }
     if (!is_ready(pod)) return base::concat("pod ", api::name_of(pod), " is not ready");
     auto set = set_of.find(std::string(api::controller_of(pod)["uid"].as_string()));
     if (set == set_of.end()) return base::concat("pod ", api::name_of(pod), " is an orphan");
@@ -371,7 +465,7 @@ std::string check_healthy_rollout(SimCluster& cluster) {
   std::string name = "steady";
   base::Random& random = cluster.random();
   Json object = deployment(random, name);
-  std::int64_t replicas = 1 + static_cast<std::int64_t>(random.below(8));
+  std::int64_t replicas = 1 + static_cast<std::int64_t>(random.below(5));
   std::int64_t surge = static_cast<std::int64_t>(random.below(3));
   std::int64_t unavailable = surge == 0 ? 1 : static_cast<std::int64_t>(random.below(3));
   object["spec"].set("replicas", replicas);

@@ -15,6 +15,10 @@ base::Status FakeRuntime::check(std::string_view call, const std::string& id) {
   return fault(call, id);
 }
 
+void FakeRuntime::tell(Moment moment, const runtime::ContainerStatus& container) const {
+  if (seen) seen(moment, container);
+}
+
 void FakeRuntime::finish(const std::string& id, int exit_code) {
   auto it = containers_.find(id);
   if (it == containers_.end() || it->second.state != ContainerState::running) return;
@@ -25,6 +29,7 @@ void FakeRuntime::finish(const std::string& id, int exit_code) {
   status.finished_at = timers_.clock().now();
   status.pid = 0;
   log.push_back("exit " + status.name + " " + std::to_string(exit_code));
+  tell(Moment::ended, status);
   if (exited_) exited_(status.pod_uid, id);
 }
 
@@ -39,8 +44,37 @@ void FakeRuntime::lose_sandbox(const std::string& uid) {
       status.state = ContainerState::exited;
       status.exit_code = 137;
       status.finished_at = timers_.clock().now();
+      tell(Moment::ended, status);
     }
   if (exited_) exited_(uid, "");
+}
+
+void FakeRuntime::lose_power() {
+  constexpr int kExitCodeOfTheLost = 255;
+  exited_ = nullptr;
+  pods_.clear();
+  for (auto it = containers_.begin(); it != containers_.end();) {
+    auto& status = it->second;
+    if (status.state == ContainerState::created) {
+      it = containers_.erase(it);
+      continue;
+    }
+    if (status.state == ContainerState::running) {
+      status.state = ContainerState::exited;
+      status.exit_code = kExitCodeOfTheLost;
+      status.finished_at = timers_.clock().now();
+      status.pid = 0;
+      tell(Moment::ended, status);
+    }
+    ++it;
+  }
+}
+
+void FakeRuntime::wipe() {
+  lose_power();
+  containers_.clear();
+  options_.clear();
+  programs_.clear();
 }
 
 std::string FakeRuntime::id_of(const std::string& container_name) const {
@@ -85,6 +119,8 @@ base::Result<runtime::Runtime::Adopted> FakeRuntime::adopt() {
 
 base::Result<runtime::PodSandbox> FakeRuntime::create_pod(const runtime::PodOptions& options) {
   SKIFF_RETURN_IF_ERROR(check("create_pod", options.uid));
+  if (pods_.count(options.uid) != 0)
+    return base::Status(base::Code::already_exists, "pod " + options.uid + " exists");
   log.push_back("sandbox " + options.name);
   runtime::PodSandbox sandbox;
   sandbox.uid = options.uid;
@@ -98,8 +134,19 @@ base::Result<runtime::PodSandbox> FakeRuntime::create_pod(const runtime::PodOpti
 base::Status FakeRuntime::remove_pod(const std::string& uid) {
   SKIFF_RETURN_IF_ERROR(check("remove_pod", uid));
   if (pods_.erase(uid) != 0) log.push_back("remove sandbox");
-  for (auto it = containers_.begin(); it != containers_.end();)
-    it = it->second.pod_uid == uid ? containers_.erase(it) : std::next(it);
+  for (auto it = containers_.begin(); it != containers_.end();) {
+    if (it->second.pod_uid != uid) {
+      ++it;
+      continue;
+    }
+    if (it->second.state == ContainerState::running) {
+      tell(Moment::killed, it->second);
+      it->second.state = ContainerState::exited;
+      it->second.exit_code = 137;
+      tell(Moment::ended, it->second);
+    }
+    it = containers_.erase(it);
+  }
   return {};
 }
 
@@ -112,7 +159,10 @@ base::Result<runtime::PodSandbox> FakeRuntime::pod(const std::string& uid) {
 base::Result<runtime::ContainerStatus> FakeRuntime::create_container(
     const runtime::ContainerOptions& options) {
   SKIFF_RETURN_IF_ERROR(check("create_container", options.name));
-  if (pods_.count(options.pod_uid) == 0) return base::not_found("no sandbox");
+  auto sandbox = pods_.find(options.pod_uid);
+  if (sandbox == pods_.end()) return base::not_found("no sandbox");
+  if (sandbox->second.state != runtime::PodState::running)
+    return base::unavailable("the sandbox has ended");
   runtime::ContainerStatus status;
   status.id = options.id;
   status.pod_uid = options.pod_uid;
@@ -132,11 +182,13 @@ base::Status FakeRuntime::start_container(const std::string& id) {
   if (it == containers_.end()) return base::not_found("no container " + id);
   SKIFF_RETURN_IF_ERROR(check("start_container", it->second.name));
   auto& status = it->second;
+  if (status.state != ContainerState::created) return base::invalid_argument("it has started");
   status.state = ContainerState::running;
   status.pid = next_pid_++;
   status.started_at = timers_.clock().now();
   ++starts_[status.name];
   log.push_back("start " + status.name);
+  tell(Moment::started, status);
   const auto& plan = programs_[id];
   if (plan.runs_for) {
     int exit_code = plan.exit_code;
@@ -152,6 +204,7 @@ base::Status FakeRuntime::signal_container(const std::string& id, int signal_num
   SKIFF_RETURN_IF_ERROR(check("signal_container", it->second.name));
   if (it->second.state != ContainerState::running) return base::not_found("not running");
   log.push_back("signal " + it->second.name + " " + std::to_string(signal_number));
+  tell(Moment::killed, it->second);
   const auto& plan = programs_[id];
   if (signal_number == SIGKILL) {
     finish(id, 137);
@@ -166,6 +219,7 @@ base::Status FakeRuntime::signal_container(const std::string& id, int signal_num
 base::Status FakeRuntime::remove_container(const std::string& id) {
   auto it = containers_.find(id);
   if (it == containers_.end()) return base::not_found("no container " + id);
+  SKIFF_RETURN_IF_ERROR(check("remove_container", it->second.name));
   if (it->second.state == ContainerState::running) return base::invalid_argument("it runs");
   containers_.erase(it);
   return {};

@@ -33,11 +33,21 @@ class FakeRuntime final : public runtime::Runtime {
   ~FakeRuntime() override;
 
   std::function<Program(const runtime::ContainerOptions&)> program;
-  // Asked before every call ("create_pod", "create_container", …); not ok: the call fails so.
+  // Asked before every call that changes something, and adopt() ("create_pod", …); not ok: the call
+  // fails so.
   std::function<base::Status(std::string_view call, const std::string& id)> fault;
+  // Told of what becomes of containers. Killed is what runs when it is signalled, or its pod is
+  // removed.
+  enum class Moment : unsigned char { started, killed, ended };
+  std::function<void(Moment moment, const runtime::ContainerStatus& container)> seen;
 
   // The supervisor of a pod ends, with all that runs in it.
   void lose_sandbox(const std::string& uid);
+  // The host's power goes: whatever runs is over and nobody is told. What is on disk of containers
+  // is found again, of their sandboxes it is not.
+  void lose_power();
+  // Another disk: nothing is found again.
+  void wipe();
   // A process ends by itself.
   void end_process(const std::string& id, int exit_code);
   std::string id_of(const std::string& container_name) const;  // the latest; "" without
@@ -70,6 +80,7 @@ class FakeRuntime final : public runtime::Runtime {
  private:
   base::Status check(std::string_view call, const std::string& id);
   void finish(const std::string& id, int exit_code);
+  void tell(Moment moment, const runtime::ContainerStatus& container) const;
 
   base::Timers& timers_;
   std::map<std::string, runtime::PodSandbox> pods_;

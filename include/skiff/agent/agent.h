@@ -2,6 +2,7 @@
 // and answers the API server's streams (logs, exec, attach, port-forward).
 #pragma once
 
+#include <skiff/agent/host_facts.h>
 #include <skiff/base/clock.h>
 #include <skiff/base/executor.h>
 #include <skiff/base/random.h>
@@ -42,6 +43,8 @@ struct AgentOptions {
   // the host's network fail with FailedCreatePodSandBox.
   std::function<base::Result<std::unique_ptr<net::PodNetwork>>(const std::string& pod_cidr)>
       make_network;
+  // What the host is and has; called on `work`. Empty: asked of the kernel.
+  std::function<HostFacts()> host_facts;
   client::EventRecorder* recorder = nullptr;
   http::AsyncClient* http = nullptr;  // probes and hooks; null as `loop`
   base::Random* random = nullptr;

@@ -42,9 +42,7 @@ std::string os_image() {
   return "Linux";
 }
 
-}  // namespace
-
-HostFacts read_host_facts(const std::string& data_dir) {
+HostFacts ask_kernel(const std::string& data_dir) {
   HostFacts facts;
   cpu_set_t cpus;
   CPU_ZERO(&cpus);
@@ -81,6 +79,12 @@ HostFacts read_host_facts(const std::string& data_dir) {
   facts.architecture = sys::machine_architecture();
   facts.has_memory_controller = sys::make_cgroups()->has_controller("memory");
   return facts;
+}
+
+}  // namespace
+
+HostFacts read_host_facts(const AgentOptions& options) {
+  return options.host_facts ? options.host_facts() : ask_kernel(options.data_dir);
 }
 
 }  // namespace skiff::agent

@@ -1,12 +1,11 @@
 // Reading what this host is and has. Blocks.
 #pragma once
 
-#include "agent/node/plan_node.h"
-
-#include <string>
+#include <skiff/agent/agent.h>
 
 namespace skiff::agent {
 
-HostFacts read_host_facts(const std::string& data_dir);
+// From the kernel, or from who is asked in its place.
+HostFacts read_host_facts(const AgentOptions& options);
 
 }  // namespace skiff::agent

@@ -100,9 +100,9 @@ base::Task<base::Status> NodeReporter::report() {
     auto status = co_await register_node();
     if (!status.is_ok()) co_return status;
   }
-  std::string data_dir = context_.options.data_dir;
-  auto* images = context_.options.images;
-  auto look = [data_dir, images] { return std::pair(read_host_facts(data_dir), images->list()); };
+  auto look = [&options = context_.options] {
+    return std::pair(read_host_facts(options), options.images->list());
+  };
   auto facts = co_await loop::run_blocking(*context_.options.work, std::move(look));
   input_.host = std::move(facts.first);
   input_.images = std::move(facts.second);

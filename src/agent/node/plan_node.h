@@ -1,6 +1,7 @@
 // The Node object and its status, as the kubelet writes them. Pure.
 #pragma once
 
+#include <skiff/agent/host_facts.h>
 #include <skiff/base/clock.h>
 #include <skiff/codec/json.h>
 #include <skiff/runtime/image.h>
@@ -11,17 +12,6 @@
 #include <vector>
 
 namespace skiff::agent {
-
-// What the host is and has. Read by host_facts.
-struct HostFacts {
-  int cpus = 1;
-  std::int64_t memory_bytes = 0, memory_available_bytes = 0, memory_free_bytes = 0;
-  std::int64_t disk_bytes = 0, disk_available_bytes = 0;
-  std::int64_t inodes = 0, inodes_available = 0;
-  std::int64_t pids_max = 0, pids_used = 0;
-  std::string machine_id, system_uuid, boot_id, kernel_version, os_image, architecture;
-  bool has_memory_controller = true;
-};
 
 struct NodeInput {
   std::string name, ip, version, runtime_version;

@@ -14,9 +14,9 @@ namespace {
 
 constexpr std::size_t kProcStatBytesMax = 1u << 20;
 
-HostSample read_host(const std::string& data_dir) {
+HostSample read_host(const AgentOptions& options) {
   HostSample host;
-  host.facts = read_host_facts(data_dir);
+  host.facts = read_host_facts(options);
   if (auto text = sys::read_file("/proc/stat", kProcStatBytesMax))
     take_proc_stat(*text, sysconf(_SC_CLK_TCK), host);
   return host;
@@ -72,11 +72,11 @@ base::Task<UsageSnapshot> gather_usage(const AgentContext& context, const PodMan
   UsageSnapshot snapshot;
   snapshot.node_name = context.node.node_name;
   snapshot.taken_at = context.now();
-  auto look = [runtime = context.options.runtime, data_dir = context.options.data_dir,
-               wanted = std::move(wanted), snapshot = std::move(snapshot)]() mutable {
-    snapshot.host = read_host(data_dir);
+  auto look = [&options = context.options, wanted = std::move(wanted),
+               snapshot = std::move(snapshot)]() mutable {
+    snapshot.host = read_host(options);
     for (auto& pod : wanted)
-      snapshot.pods.push_back(read_pod(*runtime, std::move(pod), snapshot.is_incomplete));
+      snapshot.pods.push_back(read_pod(*options.runtime, std::move(pod), snapshot.is_incomplete));
     return std::move(snapshot);
   };
   auto looking = loop::run_blocking(*context.options.work, std::move(look));

@@ -75,3 +75,17 @@ TEST_CASE("a node's own writes make it write no more, an idle one writes each ha
   CHECK(after["status"]["addresses"] == before["status"]["addresses"]);
   CHECK(after["status"]["conditions"] != before["status"]["conditions"]);
 }
+
+TEST_CASE("a node is as large as who is asked in the kernel's place says") {
+  Reporting r;
+  r.node.options.host_facts = [] {
+    HostFacts facts;
+    facts.cpus = 3;
+    facts.memory_bytes = facts.memory_available_bytes = 2ll << 30;
+    return facts;
+  };
+  r.world.loop.advance(11s);
+  const Json node = r.object();
+  CHECK(node["status"]["capacity"]["cpu"].as_string() == "3");
+  CHECK(node["status"]["capacity"]["memory"].as_string() == "2097152Ki");
+}
