@@ -3,9 +3,9 @@
 
 #include <skiff/base/async.h>
 #include <skiff/base/clock.h>
+#include <skiff/base/lean_queue.h>
 #include <skiff/http/message.h>
 
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -83,7 +83,7 @@ class SessionBase : public UpgradedSession {
 
   std::unique_ptr<SessionTransport> transport_;
   const std::string protocol_;
-  std::deque<ChannelFrame> inbox_;
+  base::LeanQueue<ChannelFrame> inbox_;
   std::size_t inbox_bytes_ = 0;
   bool input_ended_ = false;
   bool closed_ = false;

@@ -81,6 +81,10 @@ inline constexpr std::uint32_t kHttp2StreamsMax = 1024;
 // resets streams must not queue work without end.
 inline constexpr std::size_t kHttp2HandlersMax = 400;
 inline constexpr std::uint32_t kHttp2HeaderTableBytes = 4096;
+// Payload of a frame that goes out (RFC 9113, 6.5.2: what every peer takes), and room for it with
+// its head.
+inline constexpr std::size_t kHttp2FrameBytesMax = 16 * 1024;
+inline constexpr std::size_t kHttp2FrameBufferBytes = kHttp2FrameBytesMax + 64;
 // What one stream may send before its reader takes it, and all streams of a connection before the
 // engine sees it.
 inline constexpr std::uint32_t kHttp2StreamWindowBytes = 256 * 1024;

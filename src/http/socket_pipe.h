@@ -1,13 +1,13 @@
 // A non-blocking socket with its buffers, plain or under TLS; the server and the client share it.
 #pragma once
 
+#include <skiff/base/lean_queue.h>
 #include <skiff/base/shared_bytes.h>
 #include <skiff/http/message.h>
 #include <skiff/loop/network.h>
 
 #include "http/tls_session.h"
 
-#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -92,7 +92,7 @@ class SocketPipe {
   bool is_watched_ = false;
   std::string input_;
   std::size_t input_offset_ = 0;
-  std::deque<base::SharedBytes> queue_;
+  base::LeanQueue<base::SharedBytes> queue_;
   std::size_t queue_offset_ = 0;  // of the first entry
   std::size_t queued_bytes_ = 0;
   std::string cipher_out_;  // encrypted, refused by the socket so far

@@ -118,10 +118,16 @@ base::Task<void> WatchSession::end(std::uint32_t id, api::ApiError why) {
 }
 
 base::Task<void> WatchSession::serve(WatchRef watch) {
-  auto opening = open(watch);
-  auto opened = co_await opening;
-  auto why = opened.is_ok() ? api::ApiError() : opened.error();
-  if (opened.is_ok()) {
+  api::ApiError why;
+  bool is_open = false;
+  {
+    // A block, as a watch lasts for days and what opened it must not.
+    auto opening = open(watch);
+    auto opened = co_await opening;
+    is_open = opened.is_ok();
+    if (!is_open) why = opened.error();
+  }
+  if (is_open) {
     auto feeding = feed(watch);
     why = co_await feeding;
   }
@@ -196,8 +202,11 @@ base::Task<bool> WatchSession::write_changes(WatchRef watch, watch::Subscription
 
 // Returns with what ended it; of no meaning when the client has let it go.
 base::Task<api::ApiError> WatchSession::feed(WatchRef watch) {
-  auto starting = write(watch->id, client::StartedFrame());
-  bool alive = co_await starting;
+  bool alive = false;
+  {
+    auto starting = write(watch->id, client::StartedFrame());
+    alive = co_await starting;
+  }
   while (alive) {
     watch->is_waiting = true;
     auto waiting = watch->subscription->next(kWatchBatchMax, watch->cancel.token());

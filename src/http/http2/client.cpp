@@ -184,7 +184,7 @@ class ClientLink final : public PipeOwner,
     while (is_open() && pipe_->queued_bytes() < kHttp2OutputBytesMax) {
       auto bytes = engine_.take_output();
       if (bytes.empty()) break;
-      pipe_->send(bytes);
+      pipe_->send(std::move(bytes));
     }
     pumping_ = false;
     if (is_open()) pipe_->flush();

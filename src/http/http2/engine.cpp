@@ -174,11 +174,14 @@ Http2Engine::Http2Engine(Side side, const Http2Settings& settings, Http2Owner& o
   nghttp2_option_set_max_outbound_ack(option, kHttp2AnswersQueuedMax);
   // CVE-2023-44487: a client that opens and resets streams faster than this is sent away.
   nghttp2_option_set_stream_reset_rate_limit(option, kHttp2ResetsBurst, kHttp2ResetsPerSecond);
-  int made = side == Side::server ? nghttp2_session_server_new2(&session_, callbacks, this, option)
-                                  : nghttp2_session_client_new2(&session_, callbacks, this, option);
+  auto make = side == Side::server ? nghttp2_session_server_new3 : nghttp2_session_client_new3;
+  FrameMemory::Use use(memory_);
+  int made = make(&session_, callbacks, this, option, memory_.allocator());
   nghttp2_option_del(option);
   nghttp2_session_callbacks_del(callbacks);
   SKIFF_ASSERT(made == 0);
+  // A new client has it in the buffer that others use, too.
+  if (side == Side::client) preface_ = make_output();
   std::vector<nghttp2_settings_entry> entries{
       {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, settings.stream_window_bytes},
       {NGHTTP2_SETTINGS_HEADER_TABLE_SIZE, kHttp2HeaderTableBytes},
@@ -204,10 +207,17 @@ base::Status Http2Engine::receive(std::string_view bytes) {
   return base::unavailable(base::concat("HTTP/2: ", nghttp2_strerror(static_cast<int>(used))));
 }
 
-std::string_view Http2Engine::take_output() {
+base::SharedBytes Http2Engine::take_output() {
+  if (!preface_.empty()) return std::exchange(preface_, {});
+  FrameMemory::Use use(memory_);
+  return make_output();
+}
+
+base::SharedBytes Http2Engine::make_output() {
   const std::uint8_t* bytes = nullptr;
   ssize_t size = nghttp2_session_mem_send(session_, &bytes);
-  return size > 0 ? text_of(bytes, static_cast<std::size_t>(size)) : std::string_view();
+  return size > 0 ? base::SharedBytes(text_of(bytes, static_cast<std::size_t>(size)))
+                  : base::SharedBytes();
 }
 
 base::Status Http2Engine::submit_request(std::shared_ptr<Http2Stream> stream,

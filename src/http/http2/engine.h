@@ -2,20 +2,20 @@
 // Both sides share it.
 #pragma once
 
+#include <skiff/base/lean_queue.h>
 #include <skiff/base/shared_bytes.h>
 #include <skiff/base/status.h>
 #include <skiff/http/message.h>
 
+#include "http/http2/frame_memory.h"
+
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
-
-struct nghttp2_session;
 
 namespace skiff::http {
 
@@ -41,7 +41,7 @@ class Http2Outbox {
   void clear();
 
  private:
-  std::deque<base::SharedBytes> queue_;
+  base::LeanQueue<base::SharedBytes> queue_;
   std::size_t offset_ = 0;  // of the first entry
   std::size_t bytes_ = 0;
   bool ended_ = false;
@@ -99,8 +99,8 @@ class Http2Engine {
 
   // An error ends the connection, after what take_output() still has.
   base::Status receive(std::string_view bytes);
-  // The next bytes to send; empty when there are none now. Valid until the next call.
-  std::string_view take_output();
+  // The next bytes to send; empty when there are none now.
+  base::SharedBytes take_output();
 
   // Names in lower case. With `has_body` the stream's outbox follows until its end.
   base::Status submit_request(std::shared_ptr<Http2Stream> stream, const HeaderFields& fields,
@@ -129,11 +129,14 @@ class Http2Engine {
  private:
   struct Callbacks;
   friend struct Callbacks;
+  base::SharedBytes make_output();
 
   Http2Owner& owner_;
   const Side side_;
   const Http2Settings settings_;
+  FrameMemory memory_;
   nghttp2_session* session_ = nullptr;
+  base::SharedBytes preface_;  // of a client, until it is taken
   std::unordered_map<std::int32_t, std::shared_ptr<Http2Stream>> streams_;
   std::unordered_map<std::int32_t, std::size_t> header_bytes_;  // of blocks that are arriving
   bool has_peer_settings_ = false;

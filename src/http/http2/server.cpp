@@ -51,7 +51,7 @@ void Http2Server::pump() {
   while (pipe.is_open() && pipe.queued_bytes() < kHttp2OutputBytesMax) {
     auto bytes = engine_.take_output();
     if (bytes.empty()) break;
-    pipe.send(bytes);
+    pipe.send(std::move(bytes));
     sent = true;
   }
   pumping_ = false;
