@@ -94,12 +94,24 @@ base::Task<base::Status> NodeReporter::register_node() {
   co_return base::Status();
 }
 
+base::Task<void> NodeReporter::tell_pod_cidr() {
+  std::string cidr(std::as_const(node_)["spec"]["podCIDR"].as_string());
+  if (cidr.empty() || cidr == told_cidr_) co_return;
+  told_cidr_ = cidr;
+  auto telling = on_pod_cidr_(std::move(cidr));
+  co_await telling;
+}
+
 base::Task<base::Status> NodeReporter::report() {
   auto& client = *context_.options.client;
   if (!is_registered_) {
     auto status = co_await register_node();
     if (!status.is_ok()) co_return status;
   }
+  // First, so that a node which has its podCIDR need not say that it is not ready: that would be
+  // another write, and two of the master, which taints it meanwhile.
+  auto telling = tell_pod_cidr();
+  co_await telling;
   auto look = [&options = context_.options] {
     return std::pair(read_host_facts(options), options.images->list());
   };
@@ -125,11 +137,8 @@ base::Task<base::Status> NodeReporter::report() {
     if (!fresh) co_return fresh.status();
     take_node(std::move(*fresh));
   }
-  std::string cidr(node_["spec"]["podCIDR"].as_string());
-  if (!cidr.empty() && cidr != told_cidr_) {
-    told_cidr_ = cidr;
-    co_await on_pod_cidr_(cidr);
-  }
+  auto telling_again = tell_pod_cidr();
+  co_await telling_again;
   co_return base::Status();
 }
 

@@ -31,6 +31,7 @@ class NodeReporter {
   base::Task<base::Status> register_node();
   void take_node(codec::Json node);
   base::Task<base::Status> report();
+  base::Task<void> tell_pod_cidr();
   base::Task<base::Status> renew();
 
   const AgentContext& context_;

@@ -58,6 +58,33 @@ TEST_CASE("a node that the master gave up says at once that it is well") {
   CHECK(r.ready() == "True");
 }
 
+TEST_CASE("a node that joins with a podCIDR is ready by its first word") {
+  World world;
+  Node node{world};
+  Json joined = plan_node(NodeReporter::make_input(node.context.options, HostFacts{}));
+  joined.set("spec", Json::object({{"podCIDR", "10.42.7.0/24"}}));
+  world.api.put(client::resources::nodes, joined);
+  std::string told;
+  NodeReporter* self = nullptr;
+  NodeReporter reporter(node.context, HostFacts{}, [&](std::string cidr) -> base::Task<void> {
+    told = std::move(cidr);
+    co_await base::sleep(world.loop, 300ms, {});  // what a network takes
+    self->set_not_ready("");
+  });
+  self = &reporter;
+  reporter.set_not_ready("no network yet");
+  const auto writes = world.api.writes;
+  base::TaskScope scope(world.loop);
+  scope.spawn(reporter.run_status(scope.token()));
+  world.loop.advance(10s);
+  CHECK(told == "10.42.7.0/24");
+  CHECK(world.api.writes == writes + 1);
+  const Json present = world.api.object(client::resources::nodes, std::string(joined["metadata"]["name"].as_string()));
+  CHECK(api::find_condition(present, "Ready")["status"].as_string() == "True");
+  scope.cancel();
+  world.loop.run(scope.join());
+}
+
 TEST_CASE("a node's own writes make it write no more, an idle one writes each half hour") {
   Reporting r;
   Json assigned = r.object();
