@@ -61,6 +61,7 @@ class SqliteStore final : public Store {
   // On the writer thread.
   void drain();
   std::vector<Pending> take_group();
+  bool gather();
   void commit_group(std::vector<Pending> group);
   void on_timer();
   void after_work();
@@ -126,11 +127,7 @@ base::Result<Store::Loaded> SqliteStore::load(base::UniqueFunction<void(Record)>
 }
 
 std::vector<SqliteStore::Pending> SqliteStore::take_group() {
-  std::unique_lock lock(mutex_);
-  auto patience = gathering_.patience(queue_.size(), timers_.clock().monotonic());
-  if (patience.count() > 0 && !closed_)
-    gathered_.wait_for(lock, patience,
-                       [this] { return closed_ || gathering_.is_complete(queue_.size()); });
+  std::lock_guard lock(mutex_);
   std::vector<Pending> group;
   while (!queue_.empty() && group.size() < group_writes_max_) {
     group.push_back(std::move(queue_.front()));
@@ -139,16 +136,22 @@ std::vector<SqliteStore::Pending> SqliteStore::take_group() {
   return group;
 }
 
+// After a slow commit those that it answered are waited for. True when nobody came.
+bool SqliteStore::gather() {
+  std::unique_lock lock(mutex_);
+  auto patience = gathering_.patience(queue_.size(), timers_.clock().monotonic());
+  if (patience.count() > 0 && !closed_)
+    gathered_.wait_for(lock, patience,
+                       [this] { return closed_ || gathering_.is_complete(queue_.size()); });
+  if (queue_.empty()) queue_.shrink_to_fit();
+  return queue_.empty();
+}
+
 // One group a job, so that what a timer asks for has its turn too.
 void SqliteStore::drain() {
   commit_group(take_group());
-  bool idle = false;
-  {
-    std::lock_guard lock(mutex_);
-    idle = queue_.empty();
-    if (idle) queue_.shrink_to_fit();
-  }
-  engine_->tidy_up(idle);
+  // First, or the log would be copied while those who write all the time read their answers.
+  engine_->tidy_up(gather());
   std::lock_guard lock(mutex_);
   draining_ = !queue_.empty();
   if (draining_) pool_.post([this] { drain(); });
