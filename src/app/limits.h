@@ -39,6 +39,10 @@ inline constexpr std::size_t kBlockingThreadStackBytes = 256u << 10;
 // Heaps of the allocator in a process that is a worker alone.
 inline constexpr int kWorkerArenasMax = 2;
 
+// After an answer of so many bytes the heaps are trimmed, so long after it.
+inline constexpr std::size_t kLargeAnswerBytes = 1u << 20;
+inline constexpr std::chrono::seconds kTrimDelay{10};
+
 // How long running requests may take to end when skiff stops.
 inline constexpr std::chrono::seconds kStopGrace{5};
 

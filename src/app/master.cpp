@@ -6,6 +6,8 @@
 #include "app/credentials/service_account_keys.h"
 #include "app/limits.h"
 
+#include <malloc.h>
+
 namespace skiff::app {
 
 class Master::Environment final : public store::StoreEnvironment {
@@ -21,6 +23,7 @@ Master::Master(const Config& config, Threads& threads)
     : config_(config),
       threads_(threads),
       environment_(std::make_unique<Environment>(*threads.io)),
+      trimmer_(*threads.io, *threads.blocking, [] { malloc_trim(0); }),
       background_(*threads.io) {}
 
 Master::~Master() = default;
@@ -70,6 +73,8 @@ base::Result<std::unique_ptr<Master>> Master::open(const Config& config,
   http::ServerOptions server;
   server.addresses = {config.bind_address.empty() ? "0.0.0.0" : config.bind_address};
   server.port = config.https_port;
+  server.large_answer_bytes = kLargeAnswerBytes;
+  server.on_large_answer = [trimmer = &master->trimmer_] { trimmer->note(); };
   SKIFF_ASSIGN_OR_RETURN(master->front_, Front::open(threads, master->api_->handler(), master->tls_,
                                                      std::move(server)));
   return master;

@@ -7,6 +7,7 @@
 
 #include "app/front.h"
 #include "app/master_identity.h"
+#include "app/memory_trimmer.h"
 #include "app/threads.h"
 
 #include <memory>
@@ -43,6 +44,7 @@ class Master {
   std::unique_ptr<watch::Hub> hub_;
   std::unique_ptr<apiserver::ApiServer> api_;
   std::shared_ptr<http::TlsContext> tls_;
+  MemoryTrimmer trimmer_;
   std::unique_ptr<Front> front_;
   base::TaskScope background_;
 };

@@ -201,6 +201,7 @@ void ServerConnection::answer_whole(Response response) {
   pipe_->send(make_response_head(response.status, response.headers, framing, core_->date()));
   if (may_have_body && !is_head_request_)
     for (auto& piece : response.body) pipe_->send(std::move(piece));
+  core_->note_answer(size);
   end_answer();
 }
 
@@ -218,6 +219,7 @@ void ServerConnection::answer_stream(Response response) {
     return;
   }
   state_ = State::streaming;
+  streamed_bytes_ = 0;
   state_since_ = now();
   send_soon();
   run_stream(shared_from_this(), std::move(response.stream));
@@ -279,6 +281,7 @@ Detached ServerConnection::run_stream(std::shared_ptr<ServerConnection> self, St
 }
 
 void ServerConnection::on_stream_end() {
+  core_->note_answer(streamed_bytes_);
   if (state_ != State::streaming) return;
   if (chunks_stream_) pipe_->send(std::string_view("0\r\n\r\n"));
   end_answer();
@@ -300,6 +303,7 @@ void ServerConnection::send_body_pieces(const std::vector<base::SharedBytes>& pi
   std::size_t size = 0;
   for (const auto& piece : pieces) size += piece.size();
   if (size == 0) return;  // an empty chunk would end the body
+  streamed_bytes_ += size;
   if (chunks_stream_) {
     char line[20];
     int length = std::snprintf(line, sizeof line, "%zx\r\n", size);

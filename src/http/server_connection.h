@@ -137,6 +137,7 @@ class ServerConnection final : public PipeOwner,
   std::size_t body_reserved_ = 0;
   bool is_head_request_ = false;
   bool chunks_stream_ = false;
+  std::uint64_t streamed_bytes_ = 0;
   bool request_keep_alive_ = true;
   int minor_version_ = 1;
   Headers upgrade_headers_;  // kept only while an upgrade is asked for

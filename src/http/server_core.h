@@ -51,6 +51,11 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
   bool reserve_body(std::size_t bytes);
   void release_body(std::size_t bytes) { arriving_bytes_ -= bytes; }
   void count_request() { ++requests_; }
+  // An answer is over; the bytes are those of its body.
+  void note_answer(std::uint64_t bytes) {
+    if (options_.on_large_answer && bytes >= options_.large_answer_bytes)
+      options_.on_large_answer();
+  }
   void count_rejected() { ++rejected_; }
   // A connection went idle, or closed: stop() looks again.
   void note_change();

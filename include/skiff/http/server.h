@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,6 +34,9 @@ struct ServerOptions {
   std::size_t connections_max = 4096;
   std::size_t connections_per_client_max = 1024;
   bool share_port = false;  // servers on several loops of this process listen on one port
+  // Called on the loop when an answer whose body has `large_answer_bytes` or more is over.
+  std::size_t large_answer_bytes = 0;
+  std::function<void()> on_large_answer;
 };
 
 struct ServerCounters {

@@ -24,9 +24,10 @@ std::shared_ptr<FrameMemory::Buffer> FrameMemory::of_this_thread() {
 
 FrameMemory::FrameMemory()
     : buffer_(of_this_thread()),
-      allocator_{this, [](std::size_t size, void*) { return std::malloc(size); }, &release,
-                 [](std::size_t count, std::size_t size, void*) { return std::calloc(count, size); },
-                 &reallocate} {}
+      allocator_{
+          this, [](std::size_t size, void*) { return std::malloc(size); }, &release,
+          [](std::size_t count, std::size_t size, void*) { return std::calloc(count, size); },
+          &reallocate} {}
 
 // The frame's buffer is the first that is asked for with that size. Where a library has another
 // size for it, its sessions have buffers of their own.

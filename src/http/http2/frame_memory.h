@@ -1,5 +1,5 @@
 // The memory of nghttp2. Every session of it keeps 16 KB in which it puts together the frame that
-// goes out, and has something in them only within take_output(): the sessions of a thread share one.
+// goes out, and has something in them only within take_output(): those of a thread share them.
 #pragma once
 
 #include <nghttp2/nghttp2.h>

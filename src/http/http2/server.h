@@ -83,6 +83,7 @@ class Http2ServerStream final : public Http2Stream,
   bool input_ended_ = false;
   bool stalled_ = false;
   std::size_t body_reserved_ = 0;
+  std::uint64_t streamed_bytes_ = 0;
   std::size_t discarded_ = 0;   // of a body that was refused
   std::size_t uncredited_ = 0;  // bytes of a session that the peer's window still lacks
   std::string pending_;         // of a session: a frame that is not complete, or waits for room

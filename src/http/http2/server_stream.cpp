@@ -222,6 +222,7 @@ void Http2ServerStream::answer_whole(Response response) {
     for (auto& piece : response.body) outbox.push(std::move(piece));
     outbox.end();
     server_->deadline_begins();
+    connection_->core().note_answer(size);
   }
   submit(response, may_have_body(response.status) ? std::optional(size) : std::nullopt, with_body);
 }
@@ -233,6 +234,7 @@ Detached Http2ServerStream::run_stream(std::shared_ptr<Http2ServerStream> self, 
     co_await body;
   }
   task = StreamTask();
+  self->connection_->core().note_answer(self->streamed_bytes_);
   if (self->state_ != State::answering) co_return;
   self->outbox.end();
   self->server_->engine().resume(*self);
@@ -242,7 +244,10 @@ Detached Http2ServerStream::run_stream(std::shared_ptr<Http2ServerStream> self, 
 void Http2ServerStream::send_body_pieces(const std::vector<base::SharedBytes>& pieces) {
   if (state_ != State::answering) return;
   if (outbox.bytes() == 0) sent_since_ = connection_->now();
-  for (const auto& piece : pieces) outbox.push(piece);
+  for (const auto& piece : pieces) {
+    streamed_bytes_ += piece.size();
+    outbox.push(piece);
+  }
   if (!session_) server_->deadline_begins();
   server_->engine().resume(*this);
   server_->pump();

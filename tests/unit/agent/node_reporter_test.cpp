@@ -79,7 +79,8 @@ TEST_CASE("a node that joins with a podCIDR is ready by its first word") {
   world.loop.advance(10s);
   CHECK(told == "10.42.7.0/24");
   CHECK(world.api.writes == writes + 1);
-  const Json present = world.api.object(client::resources::nodes, std::string(joined["metadata"]["name"].as_string()));
+  const Json present = world.api.object(client::resources::nodes,
+                                        std::string(joined["metadata"]["name"].as_string()));
   CHECK(api::find_condition(present, "Ready")["status"].as_string() == "True");
   scope.cancel();
   world.loop.run(scope.join());

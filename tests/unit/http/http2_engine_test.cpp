@@ -1,8 +1,8 @@
 #include "http/http2/engine.h"
 #include "http/limits.h"
 
-#include <catch2/catch.hpp>
 #include <malloc.h>
+#include <catch2/catch.hpp>
 
 #include <functional>
 #include <map>

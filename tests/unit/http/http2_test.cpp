@@ -168,6 +168,27 @@ TEST_CASE("h2: requests, bodies both ways, and who is at the other end") {
   CHECK(status.to_string() == "ok");
 }
 
+TEST_CASE("h2: the end of a large answer is told, of a small one not") {
+  FunctionHandler handler;
+  handler.on_request = session_or_echo;
+  std::atomic<int> large = 0;
+  http::ServerOptions options;
+  options.large_answer_bytes = 3'000'000;
+  options.on_large_answer = [&] { ++large; };
+  Setup setup(handler, true, options);
+  auto status = with_connection(
+      setup.target(), [](loop::Loop&, http::Http2Connection& connection) -> base::Task<void> {
+        std::vector<http::ClientResponse> answers;
+        for (auto& request : {to("/a"), to("/big"), to("/who"), to("/big")}) {
+          auto sending = send_and_keep(&connection, request, &answers);
+          co_await sending;
+        }
+        CHECK(answers.size() == 4);
+      });
+  CHECK(status.to_string() == "ok");
+  CHECK(large == 2);
+}
+
 TEST_CASE("h2: a hundred requests at a time on one connection") {
   FunctionHandler handler;
   handler.on_request = session_or_echo;

@@ -237,6 +237,35 @@ TEST_CASE("a stream is chunked, and the connection goes on after it") {
   CHECK(!has(old, "chunked"));
 }
 
+TEST_CASE("the end of a large answer is told, of a small one not") {
+  FunctionHandler handler;
+  handler.on_request = [](http::Request request) {
+    return request.path() == "/w" ? stream_three(std::move(request)) : echo(std::move(request));
+  };
+  std::atomic<int> large = 0;
+  http::ServerOptions options;
+  options.large_answer_bytes = 6;  // those of the stream
+  options.on_large_answer = [&] { ++large; };
+  TestServer server(handler, options);
+  TestClient client(server.port());
+  REQUIRE(client.send(get("/w")));
+  (void)client.read_response();
+  CHECK(large == 1);
+  REQUIRE(client.send(get("/long")));
+  (void)client.read_response();
+  CHECK(large == 2);
+  REQUIRE(client.send("HEAD /w HTTP/1.1\r\nHost: x\r\n\r\n"));
+  (void)client.read_until("\r\n\r\n");
+  options.large_answer_bytes = 7;
+  TestServer other(handler, options);
+  TestClient second(other.port());
+  REQUIRE(second.send(get("/w")));
+  (void)second.read_response();
+  REQUIRE(second.send(get("/w")));
+  (void)second.read_response();
+  CHECK(large == 2);
+}
+
 namespace {
 
 base::Task<void> break_off(http::BodyWriter& writer) {
