@@ -16,6 +16,7 @@ RUN_FLAGS = os.environ.get("SKIFF_E2E_RUN_FLAGS", "").split()
 
 
 def run(arguments, timeout=None, **options):
+    options.setdefault("env", ENVIRONMENT)
     return subprocess.run(arguments, capture_output=True, text=True, timeout=timeout and timeout * SLOWNESS, **options)
 
 
@@ -125,7 +126,7 @@ class Machine(Namespace):
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:]) if self.log.exists() else ""
 
     def skiff_command(self, *arguments):
-        return run(self.command([self.skiff, *arguments]), env=ENVIRONMENT)
+        return run(self.command([self.skiff, *arguments]))
 
     def import_image(self, archive):
         result = self.skiff_command("image", "import", *self.folder_flags(), archive)
