@@ -65,7 +65,7 @@ void add_flags(Parsed& parsed) {
     if (setting.is_list)
       option->delimiter(',');
     else
-      option->take_last()->expected(1);
+      option->take_last()->expected(1)->allow_extra_args(false);
   }
   if (command.all_settings || !command.settings.empty())
     app.add_option("--config", parsed.config_file, "config file (default /etc/skiff/config.yaml)")
@@ -88,6 +88,7 @@ void add_flags(Parsed& parsed) {
   if (!command.arguments.empty()) {
     auto* option = app.add_option("arguments", parsed.arguments, "");
     option->type_name(std::string(command.arguments));
+    if (command.arguments_required) option->required();
   }
 }
 
@@ -102,10 +103,13 @@ std::string unknown_command(CLI::App& app, int argc, char** argv) {
   return {};
 }
 
-std::string missing_arguments(const Parsed& parsed) {
-  const Command& command = *parsed.command;
-  if (!command.arguments_required || !parsed.arguments.empty()) return {};
-  return base::concat(base::quote(command.name), " needs ", command.arguments);
+std::string missing_arguments(const std::deque<Parsed>& commands) {
+  for (const auto& parsed : commands) {
+    const Command& command = *parsed.command;
+    if (parsed.app->parsed() && command.arguments_required && parsed.arguments.empty())
+      return base::concat(base::quote(command.name), " needs ", command.arguments);
+  }
+  return {};
 }
 
 int fail_usage(std::string_view why) {
@@ -150,14 +154,14 @@ int run(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp& help) {
     return app.exit(help);
+  } catch (const CLI::RequiredError& error) {
+    const auto missing = missing_arguments(commands);
+    return fail_usage(missing.empty() ? error.what() : missing);
   } catch (const CLI::ParseError& error) {
     return fail_usage(error.what());
   }
-  for (auto& parsed : commands) {
-    if (!parsed.app->parsed()) continue;
-    if (auto missing = missing_arguments(parsed); !missing.empty()) return fail_usage(missing);
-    return parsed.command->run(invocation_of(parsed));
-  }
+  for (auto& parsed : commands)
+    if (parsed.app->parsed()) return parsed.command->run(invocation_of(parsed));
   return 2;
 }
 

@@ -156,6 +156,9 @@ def wrong_words(cluster):
         result = cluster.token_command(*words)
         assert result.returncode == code, result
         expect(result.stderr, said, words)
+    # Also behind the flags.
+    result = cluster.master.skiff_command("token", "delete", *cluster.master.folder_flags(), "0000000000")
+    expect(result.stderr, 'there is no token "0000000000"', "an id behind the flags")
 
 
 def wrong_flags(cluster):
