@@ -38,7 +38,7 @@ class PodGarbageController final : public KeyedController {
 
   Task<Status> sync(std::string) override {
     std::set<std::string, std::less<>> suspects, gone;
-    std::vector<JsonPtr> all = context_.parse_all(pods_.list());
+    std::vector<JsonPtr> all = candidates();
     for (const auto& pod : all) {
       std::string_view node = pod->at({"spec", "nodeName"}).as_string();
       if (!node.empty() && nodes_.get(node).empty()) suspects.emplace(node);
@@ -61,6 +61,18 @@ class PodGarbageController final : public KeyedController {
   }
 
  private:
+  // Trees of all pods at once would be several times their text.
+  std::vector<JsonPtr> candidates() {
+    std::vector<api::StoredObject> found;
+    for (auto& object : pods_.list()) {
+      SummaryPtr pod = context_.parsed.summary(object);
+      const bool is_lost =
+          pod->node_name.empty() ? pod->is_being_deleted : nodes_.get(pod->node_name).empty();
+      if (is_lost || is_pod_terminal(*pod)) found.push_back(std::move(object));
+    }
+    return context_.parse_all(found);
+  }
+
   void pod_changed(const api::StoredObject& before, const api::StoredObject& after) {
     auto is_terminal = [this](const api::StoredObject& object) {
       return is_pod_terminal(*context_.parsed.summary(object));

@@ -381,13 +381,22 @@ TEST_CASE("pods of a node that is gone are collected after the quarantine") {
   ControllerFixture f;
   f.pods_run = false;
   f.api.put(resources::nodes, node(f, "a"));
+  f.api.put(resources::nodes, node(f, "b"));
   f.api.put(resources::pods, pod_on("p", "a"));
+  f.api.put(resources::pods, pod_on("kept", "b"));
+  Json waiting = pod_on("waiting", ""), leaving = pod_on("leaving", "");
+  leaving["metadata"].set("deletionTimestamp", base::format_rfc3339(f.loop.now()));
+  f.api.put(resources::pods, std::move(waiting));
+  f.api.put(resources::pods, std::move(leaving));
   f.settle();
   f.api.erase(resources::nodes, "a");
   f.settle(30s);
   CHECK(f.live(resources::pods, "default/p").is_object());
   f.settle(15s);
   CHECK(f.live(resources::pods, "default/p").is_null());
+  CHECK(f.live(resources::pods, "default/leaving").is_null());
+  CHECK(f.live(resources::pods, "default/kept").is_object());
+  CHECK(f.live(resources::pods, "default/waiting").is_object());
 }
 
 TEST_CASE("a cluster CIDR that gives no node a block is refused") {
