@@ -8,7 +8,9 @@ sanitize_tests() {
   "build_$kind" src/skiff meson-test-prereq
   rm -rf "$reports"
   mkdir -p "$reports"
-  export ASAN_OPTIONS="detect_leaks=1:log_path=$reports/report"
+  # Memory that was given back is kept for a while to find its late users: 256 MB unless told, more
+  # than what tests of memory allow.
+  export ASAN_OPTIONS="detect_leaks=1:quarantine_size_mb=16:log_path=$reports/report"
   export UBSAN_OPTIONS="print_stacktrace=1:log_path=$reports/report"
   export TSAN_OPTIONS="halt_on_error=0:suppressions=$PWD/tests/support/tsan.supp:log_path=$reports/report"
   TEST_SLOWNESS=5

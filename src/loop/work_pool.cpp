@@ -8,6 +8,8 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <optional>
+#include <utility>
 
 namespace skiff::loop {
 
@@ -24,6 +26,8 @@ class ThreadPool final : public WorkPool {
     stopping_ = true;
     wake_.notify_all();
     ended_.wait(lock, [&] { return threads_ == 0; });
+    lock.unlock();
+    join(last_ended_);
   }
 
   void post(base::Job job) override {
@@ -44,12 +48,14 @@ class ThreadPool final : public WorkPool {
   }
 
  private:
-  // Detached threads: the destructor waits for threads_ to reach 0.
+  static void join(std::optional<pthread_t> thread) {
+    if (thread) pthread_join(*thread, nullptr);
+  }
+
   bool start_thread() {
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, options_.stack_bytes);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     pthread_t thread;
     int error = pthread_create(
         &thread, &attributes,
@@ -76,8 +82,13 @@ class ThreadPool final : public WorkPool {
       lock.lock();
     }
     --threads_;
+    // A thread that ends joins the one that ended before it, and the destructor the last: when the
+    // pool is gone, so is what libraries keep for each of its threads.
+    const auto before = std::exchange(last_ended_, pthread_self());
     // Under the lock: the destructor may free this object as soon as it sees 0.
     if (threads_ == 0) ended_.notify_all();
+    lock.unlock();
+    join(before);
   }
 
   // False when this thread should end.
@@ -97,10 +108,11 @@ class ThreadPool final : public WorkPool {
   const WorkPoolOptions options_;
   mutable std::mutex mutex_;
   std::condition_variable wake_, ended_;
-  std::deque<base::Job> jobs_;  // under mutex_
-  std::size_t threads_ = 0;     // under mutex_
-  std::size_t idle_ = 0;        // under mutex_
-  bool stopping_ = false;       // under mutex_
+  std::deque<base::Job> jobs_;           // under mutex_
+  std::size_t threads_ = 0;              // under mutex_
+  std::optional<pthread_t> last_ended_;  // not joined yet; under mutex_
+  std::size_t idle_ = 0;                 // under mutex_
+  bool stopping_ = false;                // under mutex_
 };
 
 }  // namespace

@@ -83,6 +83,38 @@ TEST_CASE("a coroutine resumes on the executor it suspended on") {
   CHECK(on_loop == std::vector<bool>(5, true));
 }
 
+namespace {
+
+// What a library keeps for a thread: goes with it, and takes its time.
+struct KeptForThread {
+  std::atomic<int>* gone = nullptr;
+  ~KeptForThread() {
+    if (gone == nullptr) return;
+    for (int i = 0; i < 20000; ++i) std::this_thread::yield();
+    ++*gone;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("when a pool is gone, so is all that was kept for its threads") {
+  constexpr int kThreads = 3;
+  std::atomic<int> begun{0}, gone{0};
+  {
+    auto pool = loop::make_work_pool({.name = "pool", .threads_max = kThreads});
+    REQUIRE(pool);
+    for (int i = 0; i < kThreads; ++i) {
+      (*pool)->post([&] {
+        static thread_local KeptForThread kept;
+        kept.gone = &gone;
+        ++begun;
+        while (begun < kThreads) std::this_thread::yield();
+      });
+    }
+  }
+  CHECK(gone == kThreads);
+}
+
 TEST_CASE("a descriptor is watched until its watch goes, even inside its callback") {
   auto loop = loop::make_loop("test");
   REQUIRE(loop);
