@@ -97,7 +97,7 @@ api::Outcome<PatchKind> patch_kind(const http::Request& request) {
 // The applied configuration is an object of the type by itself: names, kind and fields.
 api::Outcome<Json> check_applied(RequestContext& context, const api::TypeInfo& type, Json applied,
                                  const WriteParameters& parameters,
-                                 std::vector<std::string> unknown) {
+                                 const std::vector<std::string>& duplicates) {
   if (std::as_const(applied)["apiVersion"].as_string().empty() ||
       std::as_const(applied)["kind"].as_string().empty()) {
     return api::bad_request_error(
@@ -106,8 +106,7 @@ api::Outcome<Json> check_applied(RequestContext& context, const api::TypeInfo& t
   if (!std::as_const(applied)["metadata"]["managedFields"].empty()) {
     return api::bad_request_error("metadata.managedFields must be nil");
   }
-  return check_object(context, type, std::move(applied), parameters.field_validation,
-                      std::move(unknown));
+  return check_object(context, type, std::move(applied), parameters.field_validation, duplicates);
 }
 
 }  // namespace
@@ -135,18 +134,20 @@ base::Task<ResponseOutcome> handle_patch(RequestContext& context) {
   SKIFF_CO_TRY(auto kind, patch_kind(context.request));
   SKIFF_CO_TRY(auto parameters, write_parameters(context, "PatchOptions"));
   SKIFF_CO_TRY(auto form, negotiate(context, true));
-  std::vector<std::string> unknown;
-  SKIFF_CO_TRY(auto patch, parse_body(context, context.info.type->kind, &unknown));
+  std::vector<std::string> duplicates;
+  SKIFF_CO_TRY(auto patch, parse_body(context, context.info.type->kind, &duplicates));
   if (kind == PatchKind::apply) {
     const auto* type = body_type(context.info);
     if (type == nullptr) co_return api::internal_api_error("the subresource has no type");
-    SKIFF_CO_TRY(patch,
-                 check_applied(context, *type, std::move(patch), parameters, std::move(unknown)));
-  } else if (!unknown.empty() && parameters.field_validation == FieldValidation::strict) {
-    co_return api::bad_request_error(
-        base::concat("strict decoding error: ", base::join(unknown, ", ")));
-  } else if (parameters.field_validation == FieldValidation::warn) {
-    context.warnings = std::move(unknown);
+    SKIFF_CO_TRY(patch, check_applied(context, *type, std::move(patch), parameters, duplicates));
+  } else {
+    for (std::string& path : duplicates) path = base::concat("duplicate field ", base::quote(path));
+    if (!duplicates.empty() && parameters.field_validation == FieldValidation::strict) {
+      co_return api::bad_request_error(
+          base::concat("strict decoding error: ", base::join(duplicates, ", ")));
+    }
+    if (parameters.field_validation == FieldValidation::warn)
+      context.warnings = std::move(duplicates);
   }
   auto patching = patch_object(context, kind, std::move(patch), std::move(parameters));
   SKIFF_CO_TRY(auto written, co_await std::move(patching));
