@@ -166,6 +166,14 @@ TEST_CASE("lists select, page on one snapshot and expire") {
   auto expired = api.call("GET", kMaps + "?limit=10&continue=" + token);
   CHECK(expired.status == 410);
   CHECK(expired.reason() == "Expired");
+  // The rest of the list goes on as things are now.
+  REQUIRE(api.call("DELETE", kMaps + "/m3").status == 200);
+  auto latest = std::string(expired.json()["metadata"]["continue"].as_string());
+  auto rest = api.call("GET", kMaps + "?limit=1&continue=" + latest).json();
+  REQUIRE(rest["items"].size() == 1);
+  CHECK(rest["items"].items()[0]["metadata"]["name"].as_string() == "m2");
+  CHECK_FALSE(rest["metadata"].contains("continue"));
+  CHECK(rest["metadata"]["resourceVersion"] != first["metadata"]["resourceVersion"]);
   CHECK(api.call("GET", kMaps + "?continue=junk").status == 400);
 }
 
