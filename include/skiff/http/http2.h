@@ -25,7 +25,7 @@ struct Http2ConnectOptions {
   std::string host;  // name or address to connect to
   std::uint16_t port = 0;
   std::string server_name;          // SNI and verification; empty: host
-  std::shared_ptr<TlsContext> tls;  // required
+  std::shared_ptr<TlsContext> tls;  // null = plain, and the server is known to speak HTTP/2 (gRPC)
   base::Duration connect_timeout = std::chrono::seconds(10);
   // A PING when nothing was received for so long (zero: never), and how long its answer may take
   // before the connection counts as lost.
@@ -48,6 +48,7 @@ struct Http2Request {
 class Http2Connection {
  public:
   virtual ~Http2Connection() = default;
+  // Trailers come after the head's fields in `headers`.
   virtual base::Task<base::Result<ClientResponse>> send(Http2Request request) = 0;
   virtual base::Task<base::Result<std::unique_ptr<ResponseStream>>> open(Http2Request request) = 0;
   // Errors: what the server answered instead of 2xx, as unavailable (5xx), permission_denied,
