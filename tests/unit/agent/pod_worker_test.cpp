@@ -350,6 +350,48 @@ TEST_CASE("activeDeadlineSeconds ends a pod as Failed") {
   CHECK(world.runtime.running() == 0);
 }
 
+TEST_CASE("a pod that fills its emptyDir is evicted without grace") {
+  World world;
+  Node node(world);
+  world.create(R"({"terminationGracePeriodSeconds":600,
+      "containers":[{"name":"web","image":"app:1"}],
+      "volumes":[{"name":"scratch","emptyDir":{"sizeLimit":"64Ki"}}]})");
+  world.loop.advance(15s);
+  CHECK(world.phase() == "Running");
+  std::string uid(world.pod()["metadata"]["uid"].as_string());
+  REQUIRE(sys::write_file_atomic(world.folder.path + "/data/pods/" + uid + "/volumes/scratch/big",
+                                 std::string(100'000, 'x'), 0600, sys::Sync::no));
+  world.loop.advance(16s);
+  CHECK(world.phase() == "Failed");
+  const Json status = world.pod()["status"];
+  CHECK(status["reason"].as_string() == "Evicted");
+  CHECK(status["message"].as_string() ==
+        "Usage of EmptyDir volume \"scratch\" exceeds the limit \"64Ki\". ");
+  CHECK(api::find_condition(world.pod(), "DisruptionTarget")["reason"].as_string() ==
+        "TerminationByKubelet");
+  CHECK(world.events.count("Warning Evicted") == 1);
+  CHECK(world.runtime.running() == 0);
+}
+
+TEST_CASE("a pod that the node refuses has failed, and nothing of it was started") {
+  World world;
+  Node node(world);
+  world.create(R"({"containers":[{"name":"web","image":"app:1"}],
+      "securityContext":{"sysctls":[{"name":"kernel.msgmax","value":"1"}]}})");
+  world.loop.advance(5s);
+  CHECK(world.phase() == "Failed");
+  const Json status = world.pod()["status"];
+  CHECK(status["reason"].as_string() == "SysctlForbidden");
+  CHECK(status["message"].as_string() ==
+        "Pod was rejected: forbidden sysctl: \"kernel.msgmax\" not allowlisted");
+  CHECK(status["containerStatuses"].empty());
+  CHECK(world.events.count("Warning SysctlForbidden") == 1);
+  CHECK(world.runtime.starts_of("web") == 0);
+  world.remove(0);
+  world.loop.advance(5s);
+  CHECK(world.pod().is_null());
+}
+
 TEST_CASE("a clock that jumps neither ends a pod with a deadline nor lets it go on for ever") {
   const auto jump = GENERATE(base::Duration(24h * 3650), base::Duration(-24h * 365 * 50));
   World world;
