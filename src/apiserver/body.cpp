@@ -161,7 +161,8 @@ api::Outcome<Json> parse_body(const RequestContext& context, std::string_view ki
 
 api::Outcome<Json> check_object(RequestContext& context, const api::TypeInfo& type, Json object,
                                 FieldValidation validation,
-                                const std::vector<std::string>& duplicates) {
+                                const std::vector<std::string>& duplicates,
+                                std::vector<std::string>* notes) {
   if (!object.is_object()) {
     return unreadable(type.kind, "the body must be an object", context.request.body);
   }
@@ -169,6 +170,7 @@ api::Outcome<Json> check_object(RequestContext& context, const api::TypeInfo& ty
   std::vector<std::string> unknown;
   auto status = api::decode_object(type, object, &unknown, duplicates);
   std::string detail(status.message());
+  if (notes != nullptr) notes->swap(unknown);
   if (status.is_ok() && !unknown.empty()) {
     if (validation == FieldValidation::warn) {
       context.warnings.insert(context.warnings.end(), unknown.begin(), unknown.end());

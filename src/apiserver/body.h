@@ -42,9 +42,10 @@ api::Outcome<codec::Json> decode_body(RequestContext& context, const api::TypeIn
                                       FieldValidation validation);
 
 // Checks a tree against the type after a patch; unknown fields, and `duplicates` that are known,
-// are treated as the request asks.
+// are treated as the request asks; with `notes` they are named there and nothing else is done.
 api::Outcome<codec::Json> check_object(RequestContext& context, const api::TypeInfo& type,
                                        codec::Json object, FieldValidation validation,
-                                       const std::vector<std::string>& duplicates);
+                                       const std::vector<std::string>& duplicates,
+                                       std::vector<std::string>* notes = nullptr);
 
 }  // namespace skiff::apiserver

@@ -128,6 +128,32 @@ TEST_CASE("unknown fields are refused, warned about or ignored") {
   CHECK_FALSE(ignored.headers.has("Warning"));
 }
 
+TEST_CASE("strict patches name what they say twice, then what is no field") {
+  ApiFixture api;
+  REQUIRE(api.call("POST", kMaps, kConfigMap).status == 201);
+  const std::string one = kMaps + "/a?fieldValidation=Strict";
+  auto strategic = api.call("PATCH", one, R"({"foo":[1,null],"data":{"k":"1","k":"2"}})",
+                            "application/strategic-merge-patch+json");
+  CHECK(strategic.status == 422);
+  CHECK(strategic.message() ==
+        " \"\" is invalid: patch: Invalid value: \"map[data:map[k:2] foo:[1 <nil>]]\": strict "
+        "decoding error: duplicate field \"data.k\", unknown field \"foo\"");
+  auto merge = api.call("PATCH", one, R"({"foo":1})", "application/merge-patch+json");
+  CHECK(merge.status == 422);
+  CHECK(merge.message().find("strict decoding error: unknown field \"foo\"") != std::string::npos);
+  auto operations = api.call("PATCH", one,
+                             R"([{"op":"add","path":"/foo","value":1,"x":1},
+      {"op":"add","path":"/a","path":"/b","value":1}])",
+                             "application/json-patch+json");
+  CHECK(operations.status == 422);
+  CHECK(operations.message().find(
+            "strict decoding error: json patch unknown field \"[0].x\", json patch duplicate field "
+            "\"[1].path\", unknown field \"b\", unknown field \"foo\"") != std::string::npos);
+  auto warned = api.call("PATCH", kMaps + "/a", R"({"foo":1})", "application/merge-patch+json");
+  CHECK(warned.status == 200);
+  CHECK(warned.headers.get("Warning") == "299 - \"unknown field \\\"foo\\\"\"");
+}
+
 TEST_CASE("a dry run answers as if and stores nothing") {
   ApiFixture api;
   auto dry = api.call("POST", kMaps + "?dryRun=All", kConfigMap);
