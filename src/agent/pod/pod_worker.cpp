@@ -89,6 +89,11 @@ void PodWorker::set_pod(codec::Json pod) {
   writer_.set_api_object(pod);
   codec::Json api_status = pod["status"];
   bool failed_elsewhere = is_terminal_phase(api_status["phase"].as_string());
+  const codec::Json& now = std::as_const(pod)["metadata"];
+  const codec::Json& before = std::as_const(record_.pod)["metadata"];
+  // Volumes of the downward API show them.
+  if (now["labels"] != before["labels"] || now["annotations"] != before["annotations"])
+    config_changed_ = true;
   record_.pod = std::move(pod);
   if (!local_status_.is_null() && !failed_elsewhere) {
     // Ours is newer, but conditions of others come from the API.
@@ -317,6 +322,8 @@ base::Task<void> PodWorker::be_cleaning() {
       base::log_warning("final status of a pod was not saved", {{"error", saved}});
   }
   co_await probes_.join();
+  if (has_host_ports_) hooks_.host_ports(uid_, {});
+  has_host_ports_ = false;
   auto* runtime = context_.options.runtime;
   auto* network = hooks_.network;
   auto folders_here = folders();

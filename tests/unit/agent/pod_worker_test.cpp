@@ -294,6 +294,40 @@ TEST_CASE("a volume's source that changes is projected again") {
   CHECK(*sys::read_file(mounts[0].source + "/k", 100) == "new");
 }
 
+TEST_CASE("labels that change are seen in the volumes of the downward API") {
+  World world;
+  Node node(world);
+  world.create(R"({"containers":[{"name":"web","image":"app:1"}],"volumes":[{"name":"info",
+      "downwardAPI":{"items":[{"path":"labels","fieldRef":{"fieldPath":"metadata.labels"}}]}}]})");
+  world.loop.advance(1s);
+  Json pod = world.pod();
+  const std::string file = world.folder.path + "/run/volumes/" +
+                           std::string(pod["metadata"]["uid"].as_string()) + "/info/labels";
+  CHECK(sys::read_file(file, 100).value_or("none").empty());
+  pod["metadata"].set("labels", Json::object({{"key", "value"}}));
+  world.api.put(client::resources::pods, pod);
+  world.loop.advance(1s);
+  CHECK(sys::read_file(file, 100).value_or("none") == "key=\"value\"");
+}
+
+TEST_CASE("hostPorts are published with the address, and withdrawn when the pod ends") {
+  World world;
+  Node node(world);
+  std::vector<std::string> told;
+  node.hooks.host_ports = [&](const std::string&, const std::vector<net::ServiceRule>& rules) {
+    told.push_back(rules.empty() ? "none" : rules[0].endpoints[0].address);
+  };
+  world.create(R"({"containers":[{"name":"web","image":"app:1",
+      "ports":[{"containerPort":80,"hostPort":8080}]}]})");
+  world.loop.advance(1s);
+  REQUIRE(told.size() == 1);
+  CHECK(told[0] == world.pod()["status"]["podIP"].as_string());
+  world.remove();
+  world.loop.advance(5s);
+  REQUIRE(told.size() == 2);
+  CHECK(told[1] == "none");
+}
+
 TEST_CASE("a volume that cannot be made is an event, and nothing is started") {
   World world;
   Node node(world);
