@@ -105,7 +105,7 @@ class AgentImpl final : public Agent {
     scope.spawn(pods->run(scope.token()));
     scope.spawn(node->run(scope.token()));
     bool synced = co_await pods->wait_synced(scope.token());
-    if (synced) co_await pods_.remove_orphans();
+    if (synced) co_await pods_.remove_orphans(scope.token());
     co_await scope.join();
     on_cancel.reset();
     co_await channel_.stop();

@@ -44,6 +44,13 @@ struct Http2Request {
   base::CancelToken cancel;
 };
 
+// What waits to be sent, to be compared with the bounds of this module.
+struct Http2Backlog {
+  std::size_t streams = 0;           // that are open
+  std::size_t connection_bytes = 0;  // on their way to the socket
+  std::size_t stream_bytes = 0;      // of the stream that has most, before the connection takes it
+};
+
 // Loop-only. Streams and sessions end when the connection does; they may outlive the object.
 class Http2Connection {
  public:
@@ -59,6 +66,7 @@ class Http2Connection {
   // Cancelled when the connection has ended, for whatever reason.
   virtual base::CancelToken closed() const = 0;
   virtual void close() = 0;
+  virtual Http2Backlog backlog() const = 0;
 };
 
 // Errors: unavailable (nobody there, or a certificate that is not trusted, with the reason),

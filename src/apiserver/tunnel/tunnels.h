@@ -60,6 +60,7 @@ class Tunnels final : public client::NodeChannel {
   Claim claim(std::string_view id, const std::string& node, std::string_view peer);
 
   void append_metrics(std::string& out) const;
+  TunnelLoad load() const;
 
  private:
   NodeLinkPtr find(const std::string& node) const;

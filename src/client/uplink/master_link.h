@@ -2,6 +2,7 @@
 #pragma once
 
 #include <skiff/base/async.h>
+#include <skiff/client/uplink.h>
 #include <skiff/http/http2.h>
 
 #include <cstdint>
@@ -19,6 +20,10 @@ class MasterLink {
 
   void connected(std::shared_ptr<http::Http2Connection> connection);
   void disconnected() { connection_ = nullptr; }
+  void add_load(UplinkLoad& all) const {
+    all.requests += requests_;
+    if (connection_) all.backlog = connection_->backlog();
+  }
   // Nothing will be connected any more: whoever waits fails, and so does whoever comes.
   void stop();
 

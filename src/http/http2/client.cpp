@@ -170,6 +170,14 @@ class ClientLink final : public PipeOwner,
   bool takes_requests() const { return is_open() && !going_away_; }
   const base::Status& failure() const { return failure_; }
   Http2Engine& engine() { return engine_; }
+  Http2Backlog backlog() const {
+    Http2Backlog all;
+    all.streams = engine_.stream_count();
+    for (const auto& [id, stream] : engine_.streams())
+      all.stream_bytes = std::max(all.stream_bytes, stream->outbox.bytes());
+    if (pipe_) all.connection_bytes = pipe_->queued_bytes();
+    return all;
+  }
   loop::Loop& loop() { return loop_; }
   base::CancelToken closed() const { return closed_.token(); }
   std::string_view scheme() const { return options_.tls ? "https" : "http"; }
@@ -463,6 +471,7 @@ class ConnectionHandle final : public Http2Connection {
   }
   base::CancelToken closed() const override { return link_->closed(); }
   void close() override { link_->close(base::cancelled("the connection was closed")); }
+  Http2Backlog backlog() const override { return link_->backlog(); }
 
  private:
   static base::Task<base::Result<ClientResponse>> send_on(std::shared_ptr<ClientLink> link,

@@ -212,7 +212,7 @@ struct Node {
     scope.spawn(informer->run(scope.token()));
     scope.spawn(base::keep_looking(ages, w.loop, scope.token()));
     REQUIRE(w.loop.run(informer->wait_synced({})));
-    w.loop.run(pods.remove_orphans());
+    scope.spawn(pods.remove_orphans(scope.token()));
     w.loop.run_ready();
   }
   ~Node() {
