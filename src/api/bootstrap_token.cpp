@@ -44,12 +44,15 @@ std::string bootstrap_token_value(const codec::Json& secret, std::string_view ke
   return bytes.is_ok() ? std::move(*bytes) : std::string();
 }
 
-BootstrapTokenEnd bootstrap_token_end(const codec::Json& secret, base::WallTime now) {
+std::optional<base::Duration> bootstrap_token_rest(const codec::Json& secret, base::WallTime now,
+                                                   const base::AgeOf& age_of) {
   const std::string text = bootstrap_token_value(secret, "expiration");
-  if (text.empty()) return {};
-  auto at = base::parse_rfc3339(text);
-  if (!at.is_ok()) return {true, std::nullopt};
-  return {*at <= now, *at};
+  if (text.empty()) return std::nullopt;
+  const auto end = base::parse_rfc3339(text);
+  if (!end) return base::Duration::zero();
+  const auto made = base::parse_rfc3339(secret["metadata"]["creationTimestamp"].as_string());
+  if (!age_of || !made || *made >= *end) return *end - now;
+  return *end - *made - age_of(*made);
 }
 
 std::optional<std::vector<std::string>> bootstrap_token_groups(const codec::Json& secret) {

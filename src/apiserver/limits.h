@@ -31,6 +31,8 @@ inline constexpr base::Duration kContinueLifetime = std::chrono::minutes(5);
 inline constexpr base::Duration kRevisionWaitMax = std::chrono::seconds(3);
 
 inline constexpr std::size_t kWatchBatchMax = 64;
+// Between two tries of who asks in this process, which costs nobody anything.
+inline constexpr std::chrono::seconds kLoopbackRetryMax{1};
 inline constexpr base::Duration kWatchTimeoutMin = std::chrono::minutes(30);
 inline constexpr base::Duration kWatchTimeoutMax = std::chrono::minutes(60);
 inline constexpr base::Duration kBookmarkBeforeEnd = std::chrono::seconds(2);
@@ -88,7 +90,8 @@ inline constexpr int kJoinFailuresSourceMax = 10;
 inline constexpr base::Duration kJoinFailuresSourceInterval = std::chrono::seconds(6);
 inline constexpr int kJoinFailuresAllMax = 300;
 inline constexpr base::Duration kJoinFailuresAllInterval = std::chrono::milliseconds(100);
-inline constexpr base::Duration kJoinTokenCleanInterval = std::chrono::hours(1);
+// Between two looks that both must find a join token over.
+inline constexpr base::Duration kJoinTokenPatience = std::chrono::hours(1);
 inline constexpr base::Duration kJoinTokenKeptAfterEnd = std::chrono::hours(24 * 7);
 inline constexpr std::size_t kJoinFailureSourcesMax = 1024;
 inline constexpr base::Duration kNodeCertificateLife = std::chrono::hours(24 * 365);

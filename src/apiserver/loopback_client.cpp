@@ -78,6 +78,8 @@ class LoopbackClient final : public Client {
   LoopbackClient(Services& services, auth::User user)
       : services_(services), user_(std::move(user)) {}
 
+  base::Duration retry_wait_max() const override { return kLoopbackRetryMax; }
+
   base::Task<ObjectResult> get(Resource resource, std::string namespace_name,
                                std::string name) override {
     base::Executor& home = *base::Executor::current();

@@ -104,8 +104,8 @@ base::Result<std::unique_ptr<ApiServer>> make_apiserver(Options options) {
   SKIFF_ASSIGN_OR_RETURN(services->tokens,
                          auth::make_service_account_tokens(std::move(token_options)));
   const std::vector<std::string> audiences{options.service_account_issuer};
-  services->bootstrap_tokens =
-      auth::make_bootstrap_tokens(*services->reader, options.timers->clock(), audiences);
+  services->bootstrap_tokens = auth::make_bootstrap_tokens(
+      *services->reader, options.timers->clock(), services->age_of(), audiences);
   services->authenticator = auth::make_authenticator(
       {services->tokens.get(), services->bootstrap_tokens.get()}, audiences);
   services->roles = make_role_source(*options.hub);
@@ -152,6 +152,8 @@ std::optional<http::Response> ServerImpl::handle_inline(const http::Request&) {
 }
 
 client::NodeChannel& ServerImpl::node_channel() { return *services_->tunnels; }
+
+void ServerImpl::tell_authorities_changed() { services_->tunnels->tell_authorities_changed(); }
 
 std::unique_ptr<client::Client> ServerImpl::loopback_client(auth::User user) {
   return make_loopback_client(*services_, std::move(user));

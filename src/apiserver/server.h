@@ -14,6 +14,7 @@ class ServerImpl final : public ApiServer, public http::Handler {
 
   http::Handler& handler() override { return *this; }
   client::NodeChannel& node_channel() override;
+  void tell_authorities_changed() override;
   std::unique_ptr<client::Client> loopback_client(auth::User user) override;
   auth::ServiceAccountTokens& service_account_tokens() override { return *services_->tokens; }
   base::Task<base::Status> ensure_bootstrap_objects() override;

@@ -35,6 +35,11 @@ void Front::start() {
   for (auto& each : threads_.more_io) each->run();
 }
 
+void Front::end_untrusted() {
+  for (auto& part : parts_)
+    part.loop->post([server = part.server.get()] { server->end_untrusted(); });
+}
+
 base::Task<void> Front::stop(base::Duration grace) {
   std::vector<base::OneShot<bool>> stopped(parts_.size());
   for (std::size_t i = 0; i < parts_.size(); ++i)

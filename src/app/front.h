@@ -20,6 +20,9 @@ class Front {
 
   // Runs the further io loops. On the io loop, once.
   void start();
+  // Ends the connections of clients that are trusted no more (http::Server::end_untrusted), soon.
+  // On the io loop.
+  void end_untrusted();
   // Returns when every server has stopped (http::Server::stop). On the io loop, after start().
   base::Task<void> stop(base::Duration grace);
 

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <skiff/app/config.h>
+#include <skiff/base/async.h>
 #include <skiff/base/random.h>
 #include <skiff/base/result.h>
 #include <skiff/base/task.h>
@@ -45,10 +46,19 @@ base::Task<base::Result<JoinedNode>> join_again(const Config& config, loop::Loop
                                                 base::Random& random, const JoinedNode& node,
                                                 base::CancelToken cancel);
 
+// The token names an authority that a node who knows these does not: its cluster has given up the
+// one that the node joined under, and somebody lets it in again.
+bool names_another_authority(const Config& config, const std::string& known_ca_pem);
+// Asks each master once to let a node in again by that token. Errors as those of ensure_joined().
+base::Task<base::Result<JoinedNode>> join_by_new_token(const Config& config, loop::Loop& loop,
+                                                       base::Random& random, const JoinedNode& node,
+                                                       base::CancelToken cancel);
+
 // Renews the certificates when two thirds of their life are over, and the trust when the cluster's
-// CA rolls; joins again when they have ended. Writes the files and replaces what `tls` has. Until
-// cancelled; on the io loop.
+// CA rolls, of which `told` is notified when a master says so; joins again when they have ended.
+// Writes the files and replaces what `tls` has. Until cancelled; on the io loop.
 base::Task<void> keep_credentials(const Config& config, loop::Loop& loop, JoinedNode node,
-                                  std::shared_ptr<http::TlsContext> tls, base::CancelToken cancel);
+                                  std::shared_ptr<http::TlsContext> tls, base::Notifier& told,
+                                  base::CancelToken cancel);
 
 }  // namespace skiff::app

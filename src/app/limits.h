@@ -59,6 +59,8 @@ inline constexpr std::size_t kRetiredAuthoritiesMax = 8;
 // A node's certificates: how often it looks whether the CA has rolled, and how soon it tries again.
 inline constexpr std::chrono::hours kRenewCheckInterval{12};
 inline constexpr std::chrono::seconds kRenewRetryMin{30}, kRenewRetryMax{3600};
+// When the master says that the CA has rolled: nodes renew one after the other within this time.
+inline constexpr std::chrono::seconds kFollowAuthoritiesMax{20};
 // After a renewal, whatever the clock says.
 inline constexpr std::chrono::hours kRenewAgainMin{1};
 // How often a running master looks whether one is due, and how soon again after it could not renew.

@@ -91,6 +91,11 @@ base::Task<base::Status> Master::start() {
   co_return base::Status::ok();
 }
 
+void Master::follow_trust() {
+  front_->end_untrusted();
+  api_->tell_authorities_changed();
+}
+
 base::Task<void> Master::stop() {
   co_await front_->stop(kStopGrace);
   background_.cancel();

@@ -28,6 +28,9 @@ class Master {
   apiserver::ApiServer& api() { return *api_; }
   // Makes what every cluster has and begins to listen. On the io loop.
   base::Task<base::Status> start();
+  // The front trusts others than before: who came with a certificate of an authority that was taken
+  // away is let go, nodes are told. On the io loop.
+  void follow_trust();
   // On the io loop; afterwards nothing runs any more.
   base::Task<void> stop();
   // Writes what is in memory only. After stop().

@@ -32,7 +32,7 @@ class MasterNode final : public NodeParts {
                            Control::open(config_, *identity_, keys_, threads_, master_->api()));
     keeper_ = std::make_unique<CertificateKeeper>(config_, *identity_, keys_, *threads_.io,
                                                   *threads_.blocking);
-    keeper_->attach(master_->tls());
+    keeper_->attach(master_->tls(), [this] { master_->follow_trust(); });
     follower_ = std::make_unique<AddressFollower>(
         *identity_, *threads_.io,
         AddressFollower::Parts{[this] { keeper_->look_soon(); },

@@ -42,8 +42,8 @@ class WorkerNode final : public NodeParts {
     if (!joined) co_return joined.status();
     SKIFF_CO_RETURN_IF_ERROR(open(*joined));
     background_.spawn(uplink_->run(background_.token()));
-    background_.spawn(
-        keep_credentials(config_, *threads_.io, std::move(*joined), tls_, background_.token()));
+    background_.spawn(keep_credentials(config_, *threads_.io, std::move(*joined), tls_,
+                                       authorities_changed_, background_.token()));
     running_.start(*worker_, threads_, stopping_.token(), on_failure_);
     base::log_info(
         "skiff works",
@@ -78,7 +78,8 @@ class WorkerNode final : public NodeParts {
     uplink.node_name = identity_.name;
     uplink.masters = addresses_of(config_);
     uplink.tls = tls_;
-    uplink.node_session = client::make_node_session(*threads_.io, identity_.name);
+    uplink.node_session = client::make_node_session(*threads_.io, identity_.name,
+                                                    [this] { authorities_changed_.notify(); });
     uplink_ = client::make_uplink(std::move(uplink));
     MasterApart apart;
     apart.renews_lease = true;
@@ -95,6 +96,7 @@ class WorkerNode final : public NodeParts {
   NodeIdentity identity_;
   Config cluster_config_;
   std::shared_ptr<http::TlsContext> tls_;
+  base::Notifier authorities_changed_;  // in the words of a master
   std::unique_ptr<client::Uplink> uplink_;
   std::unique_ptr<Worker> worker_;
   base::CancelSource stopping_;

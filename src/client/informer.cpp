@@ -37,7 +37,7 @@ class InformerImpl final : public Informer {
         if (listed.is_ok()) must_list = false;
         if (!listed.is_ok()) {
           log_failure("list failed", listed);
-          co_await base::sleep(timers_, backoff_.next(), cancel);
+          co_await base::sleep(timers_, backoff_.next(client_.retry_wait_max()), cancel);
           continue;
         }
       }
@@ -49,7 +49,7 @@ class InformerImpl final : public Informer {
       base::Code code = watched.code();
       must_list = code != base::Code::unavailable && code != base::Code::deadline_exceeded &&
                   code != base::Code::too_many_requests;
-      co_await base::sleep(timers_, backoff_.next(), cancel);
+      co_await base::sleep(timers_, backoff_.next(client_.retry_wait_max()), cancel);
     }
   }
 

@@ -11,6 +11,9 @@ namespace skiff::client {
 inline constexpr base::Duration kRelistDelayMin = std::chrono::milliseconds(200);
 inline constexpr base::Duration kRelistDelayMax = std::chrono::seconds(30);
 
+// Where nobody is asked: the server is in this process, or there is no connection to one.
+inline constexpr base::Duration kRelistDelayFreeMax = std::chrono::seconds(1);
+
 // client-go's ItemExponentialFailureRateLimiter.
 inline constexpr base::Duration kRetryDelayMin = std::chrono::milliseconds(5);
 inline constexpr base::Duration kRetryDelayMax = std::chrono::seconds(1000);

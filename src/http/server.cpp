@@ -38,6 +38,7 @@ class LoopServer final : public Server {
     co_await std::move(stopping);
   }
   ServerCounters counters() const override { return core_->counters(); }
+  void end_untrusted() override { core_->end_untrusted(); }
 
  private:
   base::Result<std::unique_ptr<loop::NetworkListener>> listen(const std::string& address) {

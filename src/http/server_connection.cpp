@@ -399,6 +399,12 @@ void ServerConnection::close_now(base::Status why) {
     on_closed(std::move(why));
 }
 
+bool ServerConnection::is_peer_trusted() const {
+  if (state_ == State::handshake) return false;
+  const auto* tls = pipe_ ? pipe_->tls() : nullptr;
+  return tls == nullptr || tls->is_peer_trusted(*core_->tls());
+}
+
 bool ServerConnection::is_quiet() const {
   if (state_ == State::http2) return http2_->is_quiet() && pipe_->queued_bytes() == 0;
   return state_ == State::closed || (state_ == State::closing && pipe_->queued_bytes() == 0);

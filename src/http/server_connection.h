@@ -43,6 +43,8 @@ class ServerConnection final : public PipeOwner,
   // The server stops: end what has no answer under way.
   void on_stop();
   void close_now(base::Status why);
+  // False while it is not known.
+  bool is_peer_trusted() const;
   // No answer is under way and nothing is queued.
   bool is_quiet() const;
 

@@ -181,6 +181,18 @@ void ServerCore::close_all() {
     connection->close_now(base::cancelled("the server stops"));
 }
 
+void ServerCore::end_untrusted() {
+  auto connections = connections_;
+  for (auto& [number, connection] : connections) {
+    if (connection->is_peer_trusted()) continue;
+    const auto& peer = connection->peer();
+    base::log_info("a connection ended: the CA of its certificate is trusted no more",
+                   {{"user", peer.certificate_common_name}, {"address", peer.address}});
+    connection->close_now(
+        base::Status(base::Code::unauthenticated, "the CA of the certificate is trusted no more"));
+  }
+}
+
 base::Task<void> ServerCore::stop(base::Duration grace) {
   auto self = shared_from_this();
   stopping_ = true;

@@ -62,6 +62,7 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
 
   base::Task<void> stop(base::Duration grace);
   void close_all();
+  void end_untrusted();
   // Closes what is open and ends the work at the end of turns.
   void shut_down();
   ServerCounters counters() const;

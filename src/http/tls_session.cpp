@@ -15,19 +15,6 @@ namespace skiff::http {
 
 namespace {
 
-using X509Ptr = std::unique_ptr<X509, decltype(&X509_free)>;
-
-std::string entry_text(const X509_NAME_ENTRY* entry) {
-  unsigned char* utf8 = nullptr;
-  int size = ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(entry));
-  std::string text;
-  if (size >= 0) {
-    text.assign(reinterpret_cast<char*>(utf8), static_cast<std::size_t>(size));
-    OPENSSL_free(utf8);
-  }
-  return text;
-}
-
 bool is_ip_address(const std::string& name) {
   unsigned char bytes[16];
   return inet_pton(AF_INET, name.c_str(), bytes) == 1 ||
@@ -233,63 +220,6 @@ void TlsSession::close(std::string& cipher_out) {
   SSL_shutdown(ssl_);
   ERR_clear_error();
   output_ = nullptr;
-}
-
-namespace {
-
-std::string hex_digest(const unsigned char* bytes, std::size_t size) {
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned digest_size = 0;
-  if (EVP_Digest(bytes, size, digest, &digest_size, EVP_sha256(), nullptr) != 1) return {};
-  return base::to_hex(std::string_view(reinterpret_cast<char*>(digest), digest_size));
-}
-
-std::string key_digest(const X509* certificate) {
-  unsigned char* der = nullptr;
-  int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
-  if (size <= 0) return {};
-  auto text = hex_digest(der, static_cast<std::size_t>(size));
-  OPENSSL_free(der);
-  return text;
-}
-
-}  // namespace
-
-std::optional<ChannelBinding> TlsSession::channel_binding() const {
-  constexpr std::string_view kLabel = "EXPORTER-Channel-Binding";
-  if (SSL_version(ssl_) < TLS1_3_VERSION) return std::nullopt;
-  ChannelBinding binding;
-  // RFC 9266 says: an empty context, which is not the same as none in older versions.
-  if (SSL_export_keying_material(ssl_, binding.data(), binding.size(), kLabel.data(), kLabel.size(),
-                                 reinterpret_cast<const unsigned char*>(""), 0, 1) != 1) {
-    ERR_clear_error();
-    return std::nullopt;
-  }
-  return binding;
-}
-
-void TlsSession::describe_peer(Peer& peer) const {
-  peer.channel_binding = channel_binding();
-  if (SSL_get_verify_mode(ssl_) == SSL_VERIFY_NONE) return;
-  X509* certificate = SSL_get0_peer_certificate(ssl_);
-  if (certificate == nullptr) return;
-  if (verify_error_ != X509_V_OK) {
-    peer.certificate_error = X509_verify_cert_error_string(verify_error_);
-    return;
-  }
-  const X509_NAME* subject = X509_get_subject_name(certificate);
-  for (int i = 0; i < X509_NAME_entry_count(subject); ++i) {
-    const X509_NAME_ENTRY* entry = X509_NAME_get_entry(subject, i);
-    int nid = OBJ_obj2nid(X509_NAME_ENTRY_get_object(entry));
-    if (nid == NID_commonName) peer.certificate_common_name = entry_text(entry);
-    if (nid == NID_organizationName) peer.certificate_organizations.push_back(entry_text(entry));
-  }
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned size = 0;
-  if (X509_digest(certificate, EVP_sha256(), digest, &size) == 1)
-    peer.certificate_fingerprint =
-        base::to_hex(std::string_view(reinterpret_cast<char*>(digest), size));
-  peer.certificate_key_sha256 = key_digest(certificate);
 }
 
 }  // namespace skiff::http

@@ -46,6 +46,9 @@ class TlsSession {
   void describe_peer(Peer& peer) const;
   // REQUIRES: is_established().
   std::optional<ChannelBinding> channel_binding() const;
+  // Whether the context would take the certificate that the handshake took, but for its time; true
+  // without one. REQUIRES: is_established().
+  bool is_peer_trusted(TlsContext& context) const;
 
   // A server goes on with a certificate that does not verify: describe_peer() says so.
   static int on_verify_client(int ok, X509_STORE_CTX* store);

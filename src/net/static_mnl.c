@@ -30,8 +30,12 @@ static struct mnl_socket* open_socket(int bus, int flags) {
   return socket_;
 }
 
-struct mnl_socket* mnl_socket_open(int bus) { return open_socket(bus, 0); }
-struct mnl_socket* mnl_socket_open2(int bus, int flags) { return open_socket(bus, flags); }
+struct mnl_socket* mnl_socket_open(int bus) {
+  return open_socket(bus, 0);
+}
+struct mnl_socket* mnl_socket_open2(int bus, int flags) {
+  return open_socket(bus, flags);
+}
 int mnl_socket_get_fd(const struct mnl_socket* nl) { return nl->fd; }
 unsigned int mnl_socket_get_portid(const struct mnl_socket* nl) { return nl->address.nl_pid; }
 
@@ -83,9 +87,7 @@ size_t mnl_nlmsg_size(size_t size) { return size + MNL_NLMSG_HDRLEN; }
 size_t mnl_nlmsg_get_payload_len(const struct nlmsghdr* nlh) {
   return nlh->nlmsg_len - MNL_NLMSG_HDRLEN;
 }
-void* mnl_nlmsg_get_payload(const struct nlmsghdr* nlh) {
-  return (char*)nlh + MNL_NLMSG_HDRLEN;
-}
+void* mnl_nlmsg_get_payload(const struct nlmsghdr* nlh) { return (char*)nlh + MNL_NLMSG_HDRLEN; }
 void* mnl_nlmsg_get_payload_offset(const struct nlmsghdr* nlh, size_t offset) {
   return (char*)nlh + MNL_NLMSG_HDRLEN + MNL_ALIGN(offset);
 }
@@ -150,8 +152,10 @@ static int refuse(int error) {
 }
 
 int mnl_attr_validate(const struct nlattr* attr, enum mnl_attr_data_type type) {
-  static const uint16_t sizes[MNL_TYPE_MAX] = {[MNL_TYPE_U8] = 1, [MNL_TYPE_U16] = 2,
-                                               [MNL_TYPE_U32] = 4, [MNL_TYPE_U64] = 8,
+  static const uint16_t sizes[MNL_TYPE_MAX] = {[MNL_TYPE_U8] = 1,
+                                               [MNL_TYPE_U16] = 2,
+                                               [MNL_TYPE_U32] = 4,
+                                               [MNL_TYPE_U64] = 8,
                                                [MNL_TYPE_MSECS] = 8};
   if (type >= MNL_TYPE_MAX) return refuse(EINVAL);
   uint16_t size = mnl_attr_get_payload_len(attr);
@@ -162,8 +166,7 @@ int mnl_attr_validate(const struct nlattr* attr, enum mnl_attr_data_type type) {
     case MNL_TYPE_NUL_STRING:
       if (size == 0) return refuse(ERANGE);
       return text[size - 1] == '\0' ? 0 : refuse(EINVAL);
-    case MNL_TYPE_NESTED:
-      return size == 0 || size >= MNL_ATTR_HDRLEN ? 0 : refuse(ERANGE);
+    case MNL_TYPE_NESTED: return size == 0 || size >= MNL_ATTR_HDRLEN ? 0 : refuse(ERANGE);
     default: return sizes[type] == 0 || size == sizes[type] ? 0 : refuse(ERANGE);
   }
 }
@@ -189,9 +192,7 @@ int mnl_attr_parse_nested(const struct nlattr* nested, mnl_attr_cb_t cb, void* d
   return parse_attributes(mnl_attr_get_payload(nested), mnl_attr_get_payload_len(nested), cb, data);
 }
 
-uint8_t mnl_attr_get_u8(const struct nlattr* attr) {
-  return *(uint8_t*)mnl_attr_get_payload(attr);
-}
+uint8_t mnl_attr_get_u8(const struct nlattr* attr) { return *(uint8_t*)mnl_attr_get_payload(attr); }
 uint16_t mnl_attr_get_u16(const struct nlattr* attr) {
   uint16_t value;
   memcpy(&value, mnl_attr_get_payload(attr), sizeof value);

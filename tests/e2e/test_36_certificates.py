@@ -139,15 +139,20 @@ def verifies(host, ca_file):
     return "Verify return code: 0" in out
 
 
+def watch_with_old(host):
+    watching = subprocess.Popen(host.command([list(host.kubectls.values())[-1], "--kubeconfig", host.folder / "old.kubeconfig", "get", "configmaps", "-n", "default", "-w", "-o", "name"]),
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    watching.stdout.readline()
+    return watching
+
+
 def rotate(host):
     old = host.folder / "old.kubeconfig"
     old.write_bytes(host.kubeconfig.read_bytes())
     old_ca = (host.data / "pki/ca.crt").read_text()
     make_token_secret(host)
-    watching = subprocess.Popen(host.command([list(host.kubectls.values())[-1], "--kubeconfig", old, "get", "configmaps", "-n", "default", "-w", "-o", "name"]),
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    watching = watch_with_old(host)
     try:
-        watching.stdout.readline()
         result = certs(host, "rotate-ca")
         assert result.returncode == 0, result.stderr
         expect(result.stdout, r"^skiff-ca-[0-9a-f]{8} signs from now on; the CA before it is trusted until 20\d\d-", "rotated")
@@ -190,8 +195,12 @@ def finish(host):
     early = certs(host, "rotate-ca", "finish")
     assert early.returncode == 1
     expect(early.stderr, r"may be in use until 20\d\d-.*finish-now ends it now", "too early")
+    watching = watch_with_old(host)
     result = certs(host, "rotate-ca", "finish-now")
     assert result.returncode == 0, result.stderr
+    expect(result.stdout, r"is the only CA that is trusted now; connections with certificates of another one end", "finished")
+    # Who came by the old CA before is let go, too.
+    watching.wait(timeout=10)
     wait_for(lambda: count(root_ca(host)) == 1, 30, "one CA in kube-root-ca.crt")
     wait_for(lambda: count(token_secret_ca(host)) == 1, 30, "one CA in a Secret with a token")
     old = kubectl_with(host, host.folder / "old.kubeconfig", "get", "nodes")

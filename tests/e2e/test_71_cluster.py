@@ -1,5 +1,6 @@
 """A master and three workers that joined by a token: one near, one on another subnet, one behind NAT."""
 import json
+import re
 import subprocess
 import time
 
@@ -178,6 +179,37 @@ def a_worker_gets_another_address(cluster):
     assert container_pid(cluster, "on-near") == before
 
 
+def rotate_ca(cluster, *step):
+    result = cluster.master.skiff_command("certs", "rotate-ca", *step, *cluster.master.folder_flags())
+    assert result.returncode == 0, result
+
+
+def answers(cluster, node):
+    return cluster.master.kubectl("get", "--raw", f"/api/v1/nodes/{node}/proxy/healthz").stdout == "ok"
+
+
+def workers_follow_another_ca(cluster):
+    """Those that are connected renew at once; one that was off needs a token when the old CA has been ended."""
+    missed = cluster.hosts["far"]
+    missed.kill()
+    rotate_ca(cluster)
+    signer = (cluster.master.data / "pki" / "ca.crt").read_text()
+    for node in ("near", "hidden"):
+        wait_for(lambda node=node: signer in (cluster.hosts[node].data / "pki" / "node-ca.crt").read_text(), 40, f"the new CA on {node}")
+    rotate_ca(cluster, "finish-now")
+    for node in ("near", "hidden"):
+        wait_for(lambda node=node: answers(cluster, node), 20, f"an answer of {node}")
+    missed.start()
+    # What it has is taken no more, and it may not know the CA of the master either.
+    wait_for(lambda: re.search("Unauthorized|failed to verify certificate", missed.log_tail()), 20, "far is refused")
+    missed.kill()
+    missed.join(cluster.new_token())
+    wait_for(lambda: answers(cluster, "far"), 60, "an answer of far")
+    missed.kill()
+    missed.start()
+    wait_for(lambda: answers(cluster, "far"), 20, "an answer of far without the token")
+
+
 def a_partition_heals(cluster):
     far = cluster.hosts["far"]
     apply_pod(cluster, "stays", "far")
@@ -199,4 +231,4 @@ TESTS = [("workers join", workers_join), ("a worker has no database", a_worker_h
          ("cp both ways", through_the_connection(streams.copy_both_ways)), ("attach", through_the_connection(streams.attach_stdin)),
          ("port-forward", through_the_connection(streams.port_forward)), ("proxy and debug", proxy_and_debug),
          ("a slow reader holds nobody up", a_slow_reader_holds_nobody_up), ("a restarted master", restarted_master), ("a restarted worker", restarted_worker),
-         ("a worker gets another address", a_worker_gets_another_address)]
+         ("a worker gets another address", a_worker_gets_another_address), ("workers follow another CA", workers_follow_another_ca)]

@@ -49,7 +49,7 @@ struct Server {
     options.random = random.get();
     options.reader = &objects;
     tokens = std::move(*auth::make_service_account_tokens(std::move(options)));
-    bootstrap = auth::make_bootstrap_tokens(objects, clock, {kIssuer});
+    bootstrap = auth::make_bootstrap_tokens(objects, clock, {}, {kIssuer});
     authenticator = auth::make_authenticator({tokens.get(), bootstrap.get()}, {kIssuer});
     auth::TokenClaims claims;
     claims.namespace_name = "n";

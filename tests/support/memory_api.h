@@ -54,6 +54,8 @@ class MemoryApi final : public client::Client {
       fault;
   // Answers kinds that are questions; null JSON for all others.
   std::function<codec::Json(client::Resource resource, const codec::Json& question)> answer;
+  base::Duration retry_wait_max() const override { return retry_max; }
+  base::Duration retry_max = std::chrono::seconds(30);
   std::size_t lists = 0, watches = 0, writes = 0;
 
  private:

@@ -5,7 +5,7 @@
 #include <skiff/http/http2.h>
 #include <skiff/http/message.h>
 
-#include "support/sim_loop.h"
+#include "support/sim_fd_loop.h"
 
 #include <deque>
 #include <memory>
@@ -89,7 +89,6 @@ class MemoryConnection final : public http::Http2Connection {
     co_return session;
   }
   base::CancelToken closed() const override { return gone.token(); }
-  http::Http2Backlog backlog() const override { return {}; }
   void close() override {
     for (auto& one : opened) one.session->lose();
     gone.cancel();
@@ -97,31 +96,6 @@ class MemoryConnection final : public http::Http2Connection {
   base::Status refusal;
   std::deque<Opened> opened;
   base::CancelSource gone;
-};
-
-// A SimLoop where a loop::Loop is asked for; no descriptors.
-class SimFdLoop final : public loop::Loop {
- public:
-  explicit SimFdLoop(SimLoop& sim) : sim_(sim) {}
-  void post(base::Job job) override { sim_.post(std::move(job)); }
-  const base::Clock& clock() const override { return sim_; }
-  base::TimerId start_timer(base::Duration delay, base::UniqueFunction<void()> callback) override {
-    return sim_.start_timer(delay, std::move(callback));
-  }
-  void cancel_timer(base::TimerId id) override { sim_.cancel_timer(id); }
-  void run() override {}
-  void stop() override {}
-  base::Result<std::unique_ptr<loop::FdWatch>> watch_fd(int, loop::Ready,
-                                                        loop::FdCallback) override {
-    return base::unavailable("no descriptors here");
-  }
-  bool is_current() const noexcept override { return true; }
-  std::unique_ptr<loop::TurnHook> at_end_of_turn(base::UniqueFunction<void()>) override {
-    return nullptr;
-  }
-
- private:
-  SimLoop& sim_;
 };
 
 }  // namespace skiff::test

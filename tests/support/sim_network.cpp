@@ -357,7 +357,7 @@ std::size_t SimNetwork::sockets_of(const std::string& host) const {
 }
 
 SimHost::SimHost(SimLoop& sim, SimNetwork& network, std::string address)
-    : sim_(sim),
+    : SimFdLoop(sim),
       network_(network),
       address_(std::move(address)),
       wall_start_(sim.now()),

@@ -5,7 +5,7 @@
 #include <skiff/base/random.h>
 #include <skiff/loop/network.h>
 
-#include "support/sim_loop.h"
+#include "support/sim_fd_loop.h"
 
 #include <functional>
 #include <map>
@@ -72,28 +72,13 @@ class SimNetwork {
 };
 
 // A machine: the loop of its process, with a wall clock of its own. Everything runs on the SimLoop.
-class SimHost final : public loop::Loop, public loop::Network, private base::Clock {
+class SimHost final : public SimFdLoop, public loop::Network, private base::Clock {
  public:
   SimHost(SimLoop& sim, SimNetwork& network, std::string address);
   const std::string& address() const { return address_; }
   void jump_wall_clock(base::Duration by) { wall_offset_ += by; }
 
-  void post(base::Job job) override { sim_.post(std::move(job)); }
   const base::Clock& clock() const override { return *this; }
-  base::TimerId start_timer(base::Duration delay, base::UniqueFunction<void()> callback) override {
-    return sim_.start_timer(delay, std::move(callback));
-  }
-  void cancel_timer(base::TimerId id) override { sim_.cancel_timer(id); }
-  void run() override {}
-  void stop() override {}
-  base::Result<std::unique_ptr<loop::FdWatch>> watch_fd(int, loop::Ready,
-                                                        loop::FdCallback) override {
-    return base::unavailable("no descriptors here");
-  }
-  bool is_current() const noexcept override { return true; }
-  std::unique_ptr<loop::TurnHook> at_end_of_turn(base::UniqueFunction<void()> hook) override {
-    return sim_.at_end_of_turn(std::move(hook));
-  }
 
   base::Task<base::Result<std::unique_ptr<loop::Socket>>> connect(
       std::string host, std::uint16_t port, base::CancelToken cancel) override {
@@ -109,9 +94,8 @@ class SimHost final : public loop::Loop, public loop::Network, private base::Clo
   base::WallTime now() const override {
     return wall_start_ + (monotonic() - start_) + wall_offset_;
   }
-  base::MonotonicTime monotonic() const override { return sim_.monotonic(); }
+  base::MonotonicTime monotonic() const override { return sim().monotonic(); }
 
-  SimLoop& sim_;
   SimNetwork& network_;
   const std::string address_;
   const base::WallTime wall_start_;

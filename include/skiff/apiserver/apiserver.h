@@ -71,6 +71,8 @@ class ApiServer {
   // As `user`, through every filter. The client must not outlive the server.
   virtual std::unique_ptr<client::Client> loopback_client(auth::User user) = 0;
   virtual auth::ServiceAccountTokens& service_account_tokens() = 0;
+  // The trust has others than before: connected nodes are told, so that they renew.
+  virtual void tell_authorities_changed() = 0;
   // Makes what every cluster has (namespaces, default/kubernetes, kube-system/kube-dns) as it is to
   // be at the moment; writes nothing when it is so already. One call at a time.
   virtual base::Task<base::Status> ensure_bootstrap_objects() = 0;

@@ -15,6 +15,7 @@ namespace skiff::auth {
 // and the clock outlive it.
 std::unique_ptr<TokenAuthenticator> make_bootstrap_tokens(const ObjectReader& reader,
                                                           const base::Clock& clock,
+                                                          base::AgeOf age_of,
                                                           std::vector<std::string> audiences);
 
 }  // namespace skiff::auth

@@ -59,8 +59,11 @@ codec::Json join_token_secret(const JoinTokenRecord& record, codec::Json live = 
 // Errors: invalid_argument for what is no such Secret.
 base::Result<JoinTokenRecord> read_join_token_secret(const codec::Json& secret);
 
-// Whether its end is over: what lies between `issued` and `expires` has really passed. An empty
-// `age_of` and a token without `issued` go by the clock.
+// How long it has yet: what is left of the time between `issued` and `expires`, in time that really
+// passes; zero or less when it has ended, nullopt for ever. An empty `age_of` and a token without
+// `issued` go by the clock.
+std::optional<base::Duration> rest_of(const JoinTokenRecord& record, base::WallTime now,
+                                      const base::AgeOf& age_of);
 bool has_ended(const JoinTokenRecord& record, base::WallTime now, const base::AgeOf& age_of);
 
 // A board that asks to be let in.

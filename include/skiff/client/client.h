@@ -5,9 +5,11 @@
 #include <skiff/api/errors.h>
 #include <skiff/api/object.h>
 #include <skiff/base/async.h>
+#include <skiff/base/clock.h>
 #include <skiff/base/result.h>
 #include <skiff/codec/json.h>
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -109,6 +111,9 @@ class Client {
                                          std::string subresource = {}) = 0;
   virtual base::Task<base::Status> remove(Resource resource, std::string namespace_name,
                                           std::string name, DeleteOptions options = {}) = 0;
+  // How long who failed should wait at most before it asks again, as things are at the moment:
+  // short where asking costs nobody anything.
+  virtual base::Duration retry_wait_max() const { return std::chrono::seconds(30); }
 };
 
 }  // namespace skiff::client

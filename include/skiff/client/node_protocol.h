@@ -57,9 +57,11 @@ struct CancelStream {
 struct Goodbye {
   base::Status why;
 };
+// From the master: its cluster trusts other authorities, the node is to ask for its certificates.
+struct AuthoritiesChanged {};
 struct UnknownMessage {};
 using ControlMessage = std::variant<UnknownMessage, Hello, Heartbeat, HeartbeatAnswer, OpenStream,
-                                    CancelStream, Goodbye>;
+                                    CancelStream, Goodbye, AuthoritiesChanged>;
 
 // Errors of encode_control: too_large for an OpenStream that a node would not take.
 base::Result<http::ChannelFrame> encode_control(const ControlMessage& message);

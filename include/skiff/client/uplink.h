@@ -37,8 +37,10 @@ using NodeSessionRunner = std::function<base::Task<base::Status>(
     http::Http2Connection& connection, NodeChannel* local, std::function<void()> on_established,
     base::CancelToken cancel)>;
 
-// The runner of a worker: heartbeats, and the streams that a master asks for.
-NodeSessionRunner make_node_session(loop::Loop& loop, std::string node_name);
+// The runner of a worker: heartbeats, and the streams that a master asks for. A master that says so
+// has `on_authorities_changed` called on the loop: the cluster trusts others than before.
+NodeSessionRunner make_node_session(loop::Loop& loop, std::string node_name,
+                                    std::function<void()> on_authorities_changed = {});
 
 // The references outlive the uplink.
 struct UplinkOptions {
@@ -54,14 +56,6 @@ struct UplinkOptions {
   std::function<void(bool connected)> on_change;
 };
 
-// What waits in an uplink, to be compared with the bounds of its module.
-struct UplinkLoad {
-  std::size_t watches = 0;
-  std::size_t unread_events = 0, unread_bytes = 0;  // of the watch that has most
-  std::size_t requests = 0;                         // at work, or waiting for a connection
-  http::Http2Backlog backlog;                       // of the connection
-};
-
 // Loop-only, except client(), which is thread-safe as every Client.
 class Uplink {
  public:
@@ -73,7 +67,6 @@ class Uplink {
   virtual Client& client() = 0;
   virtual void set_local(NodeChannel* local) = 0;
   virtual bool is_connected() const = 0;
-  virtual UplinkLoad load() const = 0;
   // Gives the connection up for another one: this board has another address, so that nobody hears
   // the old one any more.
   virtual void reconnect() = 0;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <skiff/base/async.h>
+#include <skiff/base/clock.h>
 #include <skiff/base/result.h>
 #include <skiff/base/shared_bytes.h>
 
@@ -49,8 +50,9 @@ struct Peer {
   // From a client certificate that the server's client CA signed; empty without one.
   std::string certificate_common_name;
   std::vector<std::string> certificate_organizations;
-  std::string certificate_fingerprint;  // sha256, lower-case hex
-  std::string certificate_key_sha256;   // of its public key, lower-case hex
+  std::string certificate_fingerprint;            // sha256, lower-case hex
+  std::string certificate_key_sha256;             // of its public key, lower-case hex
+  std::optional<base::WallTime> certificate_end;  // the connection may outlive it
   // Why the client certificate that was shown is not believed; then the members above are empty.
   std::string certificate_error;
   std::optional<ChannelBinding> channel_binding;

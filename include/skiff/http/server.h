@@ -54,6 +54,9 @@ class Server {
   // Stops accepting, cancels streams, lets running requests finish for at most `grace`.
   virtual base::Task<void> stop(base::Duration grace) = 0;
   virtual ServerCounters counters() const = 0;
+  // Ends the connections whose client certificate the context believes no more, for its authority
+  // was taken away by replace_trust(), and those whose handshake is under way.
+  virtual void end_untrusted() = 0;
 };
 
 // Requests run on `workers`; without TLS when `tls` is null (tests, and plain HTTP on loopback).

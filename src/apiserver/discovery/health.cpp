@@ -29,8 +29,8 @@ std::vector<HealthCheck> checks_of(const Services& services, std::string_view en
   checks.push_back({"ping", [] { return base::Status(); }});
   if (endpoint == "livez") return checks;
   checks.push_back({"etcd", [&services] { return check_store(services); }});
-  checks.push_back({"poststarthook/rbac/bootstrap-roles",
-                    [&services] { return check_bootstrap(services); }});
+  checks.push_back(
+      {"poststarthook/rbac/bootstrap-roles", [&services] { return check_bootstrap(services); }});
   for (const auto& check : services.options.ready_checks) checks.push_back(check);
   return checks;
 }

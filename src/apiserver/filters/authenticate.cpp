@@ -3,6 +3,20 @@
 
 namespace skiff::apiserver {
 
+namespace {
+
+// As upstream, where the certificate is verified with each request: a connection may outlive it.
+// Not that of a node with the key of its Node, which could have another certificate by the key.
+bool has_ended(const RequestContext& context, const auth::User& user) {
+  const auto& peer = context.request.peer;
+  if (!peer.certificate_end || context.services.clock().now() < *peer.certificate_end) return false;
+  const auto node = auth::node_name_of(user);
+  return node.empty() || peer.certificate_key_sha256.empty() ||
+         node_name_state(context.services, node).key_sha256 != peer.certificate_key_sha256;
+}
+
+}  // namespace
+
 api::Outcome<> filter_authenticate(RequestContext& context) {
   const auto& request = context.request;
   auth::Credentials credentials;
@@ -13,6 +27,12 @@ api::Outcome<> filter_authenticate(RequestContext& context) {
   credentials.authorization_header = request.headers.get("Authorization");
   credentials.websocket_protocols = request.headers.get("Sec-WebSocket-Protocol");
   auto found = context.services.authenticator->authenticate(credentials);
+  if (found.is_ok() && !credentials.certificate_common_name.empty() &&
+      has_ended(context, found->user)) {
+    credentials.certificate_common_name = {};
+    credentials.certificate_error = "certificate has expired";
+    found = context.services.authenticator->authenticate(credentials);
+  }
   if (!found.is_ok()) return api::unauthorized_error();
   // A certificate outlives its key's right to the name: another board may have taken its place.
   const auto node = auth::node_name_of(found->user);

@@ -5,7 +5,7 @@
 
 namespace skiff::apiserver {
 
-// Every hour removes the tokens that ended a week ago: so long a board that comes late hears why it
+// Removes tokens a week and an hour after their end: so long a board that comes late hears why it
 // is refused. Until cancelled.
 base::Task<void> clean_join_tokens(Services& services, base::CancelToken cancel);
 

@@ -52,7 +52,7 @@ base::Task<void> forward_output(Relay& relay, std::shared_ptr<Connection> connec
     auto frame = co_await std::move(reading);
     if (!frame.is_ok()) {
       auto telling = send_frame(relay.session, Kind::data, connection->error_stream,
-                          std::string(frame.status().message()));
+                                std::string(frame.status().message()));
       (void)co_await std::move(telling);
     }
     if (!frame.is_ok() || !*frame) break;

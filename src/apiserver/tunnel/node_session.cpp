@@ -59,6 +59,11 @@ void push(NodeLink& link, const client::ControlMessage& message) {
 
 }  // namespace
 
+void Tunnels::tell_authorities_changed() const {
+  std::lock_guard lock(mutex_);
+  for (const auto& [node, link] : links_) push(*link, client::AuthoritiesChanged());
+}
+
 base::Task<void> Tunnels::listen(NodeLinkPtr link, http::ChannelSession& session,
                                  std::shared_ptr<base::Notifier> lease_due) {
   for (;;) {

@@ -59,8 +59,10 @@ class Tunnels final : public client::NodeChannel {
   // Empty unless this connection of this node was asked for a stream of this id.
   Claim claim(std::string_view id, const std::string& node, std::string_view peer);
 
+  // Tells every node that the cluster trusts other authorities.
+  void tell_authorities_changed() const;
+
   void append_metrics(std::string& out) const;
-  TunnelLoad load() const;
 
  private:
   NodeLinkPtr find(const std::string& node) const;

@@ -97,8 +97,10 @@ base::Result<Step> step_of(const Invocation& invocation) {
   if (words.empty()) return Step::begin;
   if (words.size() == 1 && words[0] == "finish") return Step::finish;
   if (words.size() == 1 && words[0] == "finish-now") return Step::finish_now;
-  return base::invalid_argument(
-      base::concat("there is no step ", base::quote(words[0]), "; there is finish and finish-now"));
+  return base::invalid_argument(base::concat(
+      "there is no step ", base::quote(words[0]),
+      "; without one another CA begins, finish ends the trust in the old one when nobody can need "
+      "it any more, finish-now at once"));
 }
 
 base::Result<AuthorityFiles> change(const std::string& folder, Step step, base::WallTime now) {
@@ -111,8 +113,8 @@ base::Result<AuthorityFiles> change(const std::string& folder, Step step, base::
   if (now < end)
     return base::conflict(base::concat(
         "nodes and kubeconfigs of the old CA may be in use until ", base::format_rfc3339(end),
-        ", when it ends by itself; finish-now ends it now, and what has not been renewed must join "
-        "again, with a token that is made then"));
+        ", when it ends by itself; finish-now ends it now: nodes that have not renewed must join "
+        "again then, with a new token, and kubeconfigs be copied again"));
   return end_overlap(folder, now);
 }
 
@@ -133,15 +135,30 @@ base::Status rotate(const Invocation& invocation) {
   wake_running_master(config.data_dir);
   SKIFF_ASSIGN_OR_RETURN(auto signer, pki::inspect_certificate(files.pair.certificate_pem));
   const std::string& name = signer.identity.subject.common_name;
-  if (files.old_pem.empty()) {
-    std::printf("%s is the only CA that is trusted now.\n", name.c_str());
+  if (step == Step::finish_now) {
+    std::printf(
+        "%s is the only CA that is trusted now; connections with certificates of another one "
+        "end.\n"
+        "Nodes that have not renewed since 'rotate-ca' stay away (kubectl get nodes): give each a "
+        "token of 'skiff token create' made from now on, --replace is not needed.\n"
+        "Copies of the kubeconfig are to be made anew from admin.kubeconfig of the master's data "
+        "folder.\n",
+        name.c_str());
+    return base::Status::ok();
+  }
+  if (step == Step::finish) {
+    std::printf("%s is the only CA that is trusted now; printed join tokens go on.\n",
+                name.c_str());
     return base::Status::ok();
   }
   SKIFF_ASSIGN_OR_RETURN(base::WallTime end, end_of_overlap(files));
   std::printf(
       "%s signs from now on; the CA before it is trusted until %s.\n"
-      "Nodes take over by themselves; kubeconfigs that were made before work until then, join "
-      "tokens as long as they were made for.\n",
+      "Nodes that are connected renew within a minute ('certificates renewed' in their logs), "
+      "others "
+      "when they come back. Kubeconfigs that were made before work until then, join tokens as long "
+      "as they were made for.\n"
+      "If the old key may be stolen, go on with 'skiff certs rotate-ca finish-now'.\n",
       name.c_str(), base::format_rfc3339(end).c_str());
   return base::Status::ok();
 }

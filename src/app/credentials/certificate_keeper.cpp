@@ -103,6 +103,7 @@ base::Task<base::Status> CertificateKeeper::take_over(ClusterKeys fresh) {
     SKIFF_CO_RETURN_IF_ERROR(tls_->replace_trust(bundle));
     keys_.trust->follow(*fresh.trust);
     base::log_info("the authorities of the cluster have changed");
+    if (on_new_trust_) on_new_trust_();
   }
   if (is_new_server) {
     SKIFF_CO_RETURN_IF_ERROR(

@@ -8,20 +8,25 @@
 
 #include "app/master_identity.h"
 
+#include <functional>
 #include <memory>
 #include <optional>
 
 namespace skiff::app {
 
-// No stream is closed: what is new is for new connections. Loop-only: on the io loop.
+// What is new is for new connections; streams end where the trust does. Loop-only: on the io loop.
 class CertificateKeeper {
  public:
   // `blocking` reads and writes files; the references outlive the keeper.
   CertificateKeeper(const Config& config, const MasterIdentity& identity, ClusterKeys& keys,
                     base::Timers& timers, base::Executor& blocking);
 
-  // Whose identity and trust follow the files. REQUIRES: before run().
-  void attach(std::shared_ptr<http::TlsContext> tls) { tls_ = std::move(tls); }
+  // Whose identity and trust follow the files; `on_new_trust` is called after the latter has.
+  // REQUIRES: before run().
+  void attach(std::shared_ptr<http::TlsContext> tls, std::function<void()> on_new_trust = {}) {
+    tls_ = std::move(tls);
+    on_new_trust_ = std::move(on_new_trust);
+  }
   // Looks at the files now and then, sooner when that failed, until cancelled.
   base::Task<void> run(base::CancelToken cancel);
   // Lets run() look at once.
@@ -41,6 +46,7 @@ class CertificateKeeper {
   base::Timers& timers_;
   base::Executor& blocking_;
   std::shared_ptr<http::TlsContext> tls_;
+  std::function<void()> on_new_trust_;
   base::Notifier soon_;
   std::optional<base::MonotonicTime> overlap_over_since_;
   base::TimerId clock_timer_ = 0;

@@ -8,6 +8,7 @@
 #include <skiff/pki/certificate.h>
 
 #include "app/credentials/plan_renewal.h"
+#include "app/jitter.h"
 #include "app/join/join_answer.h"
 #include "app/join/joined_files.h"
 #include "app/limits.h"
@@ -20,7 +21,8 @@ using codec::Json;
 
 CredentialKeeper::CredentialKeeper(const Config& config, loop::Loop& loop, JoinedNode node,
                                    std::shared_ptr<http::TlsContext> tls, base::Executor& blocking,
-                                   base::Random& random, base::CancelToken cancel)
+                                   base::Random& random, base::CancelToken cancel,
+                                   base::Notifier* told)
     : config_(config),
       loop_(loop),
       node_(std::move(node)),
@@ -29,35 +31,47 @@ CredentialKeeper::CredentialKeeper(const Config& config, loop::Loop& loop, Joine
       random_(random),
       cancel_(std::move(cancel)),
       client_(http::make_async_client(loop)),
+      wake_(told != nullptr ? *told : own_),
       unit_(random.unit()) {}
 
 base::Task<void> CredentialKeeper::run() {
-  base::Duration pause = kRenewRetryMin;
+  base::Duration retry = kRenewRetryMin;
   // Soon: the CA may have rolled while this node was off.
   base::Duration wait = kRenewRetryMin;
+  if (names_another_authority(config_, node_.ca_pem)) wait = base::Duration::zero();
   for (;;) {
-    auto sleeping = base::sleep(loop_, jittered(wait), cancel_);
-    bool slept = co_await std::move(sleeping);
-    if (!slept) co_return;
+    auto pausing = pause(wait);
+    bool paused = co_await std::move(pausing);
+    if (!paused) co_return;
     auto looking = look();
     auto looked = co_await std::move(looking);
     if (cancel_.is_cancelled()) co_return;
     if (looked) {
       wait = std::clamp<base::Duration>(rest(), kRenewAgainMin, kRenewCheckInterval);
-      pause = kRenewRetryMin;
+      retry = kRenewRetryMin;
     } else {
       base::log_warning("certificates cannot be renewed yet", {{"error", looked}});
       // Without a certificate the node is away: it asks as often as one that joins.
-      if (has_ended()) pause = std::min<base::Duration>(pause, kJoinPauseMax);
-      wait = pause;
-      pause = std::min<base::Duration>(pause * 2, kRenewRetryMax);
+      if (has_ended()) retry = std::min<base::Duration>(retry, kJoinPauseMax);
+      wait = retry;
+      retry = std::min<base::Duration>(retry * 2, kRenewRetryMax);
     }
   }
 }
 
-base::Duration CredentialKeeper::jittered(base::Duration duration) {
-  const double factor = 0.75 + 0.25 * random_.unit();
-  return base::Duration(static_cast<std::int64_t>(static_cast<double>(duration.count()) * factor));
+base::Task<bool> CredentialKeeper::pause(base::Duration duration) {
+  is_pause_over_ = false;
+  const auto timer = loop_.start_timer(jittered(duration, 0.75, random_), [this] {
+    is_pause_over_ = true;
+    wake_.notify();
+  });
+  auto waiting = wake_.wait(cancel_);
+  const bool woken = co_await std::move(waiting);
+  loop_.cancel_timer(timer);
+  if (!woken || is_pause_over_) co_return woken;
+  // Every node has been told at the same moment.
+  auto spreading = base::sleep(loop_, jittered(kFollowAuthoritiesMax, 0, random_), cancel_);
+  co_return co_await std::move(spreading);
 }
 
 base::Duration CredentialKeeper::rest() const {
@@ -78,10 +92,18 @@ bool CredentialKeeper::has_ended() const {
 base::Task<base::Status> CredentialKeeper::look() {
   auto renewing = renew_what_is_due();
   auto renewed = co_await std::move(renewing);
-  if (renewed.code() != base::Code::unauthenticated) co_return renewed;
-  base::log_warning("the master takes the certificate no more, coming back by the node's key",
-                    {{"node", node_.name}});
-  auto coming = join_again(config_, loop_, random_, node_, cancel_);
+  base::Task<base::Result<JoinedNode>> coming;
+  if (!renewed && names_another_authority(config_, node_.ca_pem)) {
+    base::log_warning("the token names a CA that this node does not know, joining with it",
+                      {{"node", node_.name}, {"error", renewed}});
+    coming = join_by_new_token(config_, loop_, random_, node_, cancel_);
+  } else if (renewed.code() == base::Code::unauthenticated) {
+    base::log_warning("the master takes the certificate no more, coming back by the node's key",
+                      {{"node", node_.name}});
+    coming = join_again(config_, loop_, random_, node_, cancel_);
+  } else {
+    co_return renewed;
+  }
   auto fresh = co_await std::move(coming);
   if (!fresh) co_return fresh.status();
   auto taking = take_over(std::move(*fresh));

@@ -1,6 +1,7 @@
 // A node's certificates and its trust while it runs.
 #pragma once
 
+#include <skiff/base/async.h>
 #include <skiff/base/random.h>
 #include <skiff/http/client.h>
 
@@ -14,19 +15,22 @@ namespace skiff::app {
 // Loop-only. The config and the executor outlive the keeper.
 class CredentialKeeper {
  public:
-  // `blocking` writes the files.
+  // `blocking` writes the files. `told` is notified when a master says that the cluster trusts
+  // others than before; it outlives the keeper.
   CredentialKeeper(const Config& config, loop::Loop& loop, JoinedNode node,
                    std::shared_ptr<http::TlsContext> tls, base::Executor& blocking,
-                   base::Random& random, base::CancelToken cancel);
+                   base::Random& random, base::CancelToken cancel, base::Notifier* told = nullptr);
 
   base::Task<void> run();
   // Renews what is due, and everything when the cluster trusts others than this node does. Comes
-  // back by its key when the masters do not take its certificate any more.
+  // back by its key when the masters do not take its certificate any more, and by a new token when
+  // it does not know theirs.
   base::Task<base::Status> look();
   const JoinedNode& node() const { return node_; }
 
  private:
-  base::Duration jittered(base::Duration duration);
+  // About so long, or until a master has said that there is something new. False when cancelled.
+  base::Task<bool> pause(base::Duration duration);
   base::Duration rest() const;
   // The certificate for masters: this node can say nothing with it.
   bool has_ended() const;
@@ -44,6 +48,9 @@ class CredentialKeeper {
   base::Random& random_;
   const base::CancelToken cancel_;
   std::unique_ptr<http::AsyncClient> client_;
+  base::Notifier own_;
+  base::Notifier& wake_;
+  bool is_pause_over_ = false;
   const double unit_;        // of the jitter of this node's renewals
   base::Duration behind_{};  // the own clock, of the master's
 };

@@ -7,7 +7,8 @@
 namespace skiff::app {
 
 base::Task<void> keep_credentials(const Config& config, loop::Loop& loop, JoinedNode node,
-                                  std::shared_ptr<http::TlsContext> tls, base::CancelToken cancel) {
+                                  std::shared_ptr<http::TlsContext> tls, base::Notifier& told,
+                                  base::CancelToken cancel) {
   loop::WorkPoolOptions options;
   options.name = "renew";
   options.threads_max = 1;
@@ -17,7 +18,7 @@ base::Task<void> keep_credentials(const Config& config, loop::Loop& loop, Joined
     co_return;
   }
   CredentialKeeper keeper(config, loop, std::move(node), std::move(tls), **pool,
-                          base::secure_random(), std::move(cancel));
+                          base::secure_random(), std::move(cancel), &told);
   auto running = keeper.run();
   co_await std::move(running);
 }

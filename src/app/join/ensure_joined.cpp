@@ -11,6 +11,8 @@
 #include "app/join/joined_files.h"
 #include "app/join/joiner.h"
 
+#include <algorithm>
+
 namespace skiff::app {
 
 namespace {
@@ -33,16 +35,38 @@ base::Status forget_copied_key(const std::string& data_dir, const std::string& b
   return remove_joined_files(data_dir);
 }
 
+base::Result<JoinPapers> papers_of(const JoinedNode& node) {
+  JoinPapers papers;
+  papers.node_name = node.name;
+  papers.key_pem = node.key_pem;
+  SKIFF_ASSIGN_OR_RETURN(papers.signing_request_pem, make_node_request(node.name, node.key_pem));
+  return papers;
+}
+
 }  // namespace
+
+bool names_another_authority(const Config& config, const std::string& known_ca_pem) {
+  if (config.token.empty()) return false;
+  const auto token = auth::parse_join_token(config.token);
+  if (!token || token->ca_key_sha256.empty()) return false;
+  const auto known = key_fingerprints(known_ca_pem);
+  return std::find(known.begin(), known.end(), token->ca_key_sha256) == known.end();
+}
+
+base::Task<base::Result<JoinedNode>> join_by_new_token(const Config& config, loop::Loop& loop,
+                                                       base::Random& random, const JoinedNode& node,
+                                                       base::CancelToken cancel) {
+  SKIFF_CO_ASSIGN_OR_RETURN(auto papers, papers_of(node));
+  SKIFF_CO_ASSIGN_OR_RETURN(papers.token, auth::parse_join_token(config.token));
+  auto asking = ask_masters_once(config, loop, random, std::move(papers), std::move(cancel));
+  co_return co_await std::move(asking);
+}
 
 base::Task<base::Result<JoinedNode>> join_again(const Config& config, loop::Loop& loop,
                                                 base::Random& random, const JoinedNode& node,
                                                 base::CancelToken cancel) {
-  JoinPapers papers;
-  papers.node_name = node.name;
-  papers.key_pem = node.key_pem;
+  SKIFF_CO_ASSIGN_OR_RETURN(auto papers, papers_of(node));
   papers.known_ca_pem = node.ca_pem;
-  SKIFF_CO_ASSIGN_OR_RETURN(papers.signing_request_pem, make_node_request(node.name, node.key_pem));
   auto asking = ask_masters_once(config, loop, random, std::move(papers), std::move(cancel));
   co_return co_await std::move(asking);
 }

@@ -11,6 +11,7 @@
 #include <skiff/codec/json.h>
 #include <skiff/http/client.h>
 
+#include "app/jitter.h"
 #include "app/join/join_answer.h"
 #include "app/limits.h"
 
@@ -105,9 +106,7 @@ class Joiner {
       auto joined = co_await std::move(asking);
       if (joined || joined.code() != base::Code::unavailable) co_return joined;
       // Boards that start together do not come back together.
-      const auto jittered = base::Duration(static_cast<std::int64_t>(
-          static_cast<double>(pause.count()) * (0.5 + 0.5 * random_.unit())));
-      bool slept = co_await base::sleep(loop_, jittered, cancel_);
+      bool slept = co_await base::sleep(loop_, jittered(pause, 0.5, random_), cancel_);
       if (!slept) co_return base::cancelled("stopped while joining");
       pause = std::min<base::Duration>(pause * 2, kJoinPauseMax);
     }
@@ -137,6 +136,13 @@ class Joiner {
 
  private:
   base::Task<base::Result<JoinedNode>> try_server(const ServerAddress& server) {
+    // A proof says who the authorities are, whatever a stranger says.
+    const bool only_proves =
+        papers_.known_ca_pem.empty() && papers_.token && papers_.token->ca_key_sha256.empty();
+    if (only_proves) {
+      auto joining = join_by_proof(server);
+      co_return co_await std::move(joining);
+    }
     auto fetched = co_await fetch_authorities(server);
     if (!fetched) co_return fetched.status();
     // The key that the cluster knows costs no token.
@@ -162,10 +168,8 @@ class Joiner {
                                 : refused;
     }
     if (papers_.token->ca_key_sha256.empty()) {
-      auto proving = fetch_proven_authorities(server);
-      fetched = co_await std::move(proving);
-      if (!fetched) co_return fetched.status();
-      co_return co_await ask(server, all_authorities(*fetched), fetched->time, true);
+      auto joining = join_by_proof(server);
+      co_return co_await std::move(joining);
     }
     auto picked = pick_authorities(*fetched, {papers_.token->ca_key_sha256});
     if (picked.empty()) {
@@ -176,6 +180,13 @@ class Joiner {
                        "stands between this node and its master; nothing was sent"));
     }
     co_return co_await ask(server, std::move(picked), fetched->time, true);
+  }
+
+  base::Task<base::Result<JoinedNode>> join_by_proof(const ServerAddress& server) {
+    auto proving = fetch_proven_authorities(server);
+    auto proven = co_await std::move(proving);
+    if (!proven) co_return proven.status();
+    co_return co_await ask(server, all_authorities(*proven), proven->time, true);
   }
 
   http::ClientRequest request_to(const ServerAddress& server) const {

@@ -55,11 +55,17 @@ api::ApiError name_taken(const JoinAttempt& attempt) {
 
 }  // namespace
 
-bool has_ended(const JoinTokenRecord& record, base::WallTime now, const base::AgeOf& age_of) {
-  if (!record.expires) return false;
+std::optional<base::Duration> rest_of(const JoinTokenRecord& record, base::WallTime now,
+                                      const base::AgeOf& age_of) {
+  if (!record.expires) return std::nullopt;
   const bool is_by_age = age_of && record.issued && *record.issued <= *record.expires;
-  return is_by_age ? age_of(*record.issued) >= *record.expires - *record.issued
-                   : now >= *record.expires;
+  return is_by_age ? *record.expires - *record.issued - age_of(*record.issued)
+                   : *record.expires - now;
+}
+
+bool has_ended(const JoinTokenRecord& record, base::WallTime now, const base::AgeOf& age_of) {
+  const auto rest = rest_of(record, now, age_of);
+  return rest && rest->count() <= 0;
 }
 
 api::Outcome<JoinVerdict> plan_join(const JoinAttempt& attempt, const NodeNameState& name,

@@ -14,7 +14,7 @@ namespace {
 
 // Why the Secret does not make somebody of the token; empty when it does.
 std::string_view why_refused(const Json& secret, const api::BootstrapToken& token,
-                             base::WallTime now) {
+                             base::WallTime now, const base::AgeOf& age_of) {
   if (api::is_being_deleted(secret)) return "it is being deleted";
   if (secret["type"].as_string() != api::kBootstrapTokenType) return "it has another type";
   if (!pki::equal_in_constant_time(api::bootstrap_token_value(secret, "token-secret"),
@@ -22,7 +22,8 @@ std::string_view why_refused(const Json& secret, const api::BootstrapToken& toke
     return "the secret is wrong";
   }
   if (api::bootstrap_token_value(secret, "token-id") != token.id) return "the id is wrong";
-  if (api::bootstrap_token_end(secret, now).expired) return "it has expired";
+  const auto rest = api::bootstrap_token_rest(secret, now, age_of);
+  if (rest && rest->count() <= 0) return "it has expired";
   if (api::bootstrap_token_value(secret, "usage-bootstrap-authentication") != "true") {
     return "it is not for authentication";
   }
@@ -32,9 +33,12 @@ std::string_view why_refused(const Json& secret, const api::BootstrapToken& toke
 // Immutable.
 class BootstrapTokens final : public TokenAuthenticator {
  public:
-  BootstrapTokens(const ObjectReader& reader, const base::Clock& clock,
+  BootstrapTokens(const ObjectReader& reader, const base::Clock& clock, base::AgeOf age_of,
                   std::vector<std::string> audiences)
-      : reader_(reader), clock_(clock), audiences_(std::move(audiences)) {}
+      : reader_(reader),
+        clock_(clock),
+        age_of_(std::move(age_of)),
+        audiences_(std::move(audiences)) {}
 
   base::Result<std::optional<Authenticated>> authenticate_token(
       std::string_view text, const std::vector<std::string>& wanted) const override {
@@ -55,7 +59,7 @@ class BootstrapTokens final : public TokenAuthenticator {
     auto tree = stored.parse();
     if (!tree.is_ok()) return nobody;
     const Json secret = std::move(*tree);
-    auto why = why_refused(secret, *token, clock_.now());
+    auto why = why_refused(secret, *token, clock_.now(), age_of_);
     auto groups = api::bootstrap_token_groups(secret);
     if (why.empty() && !groups) why = "a group is not allowed";
     if (!why.empty()) {
@@ -69,6 +73,7 @@ class BootstrapTokens final : public TokenAuthenticator {
  private:
   const ObjectReader& reader_;
   const base::Clock& clock_;
+  const base::AgeOf age_of_;
   const std::vector<std::string> audiences_;
 };
 
@@ -76,8 +81,9 @@ class BootstrapTokens final : public TokenAuthenticator {
 
 std::unique_ptr<TokenAuthenticator> make_bootstrap_tokens(const ObjectReader& reader,
                                                           const base::Clock& clock,
+                                                          base::AgeOf age_of,
                                                           std::vector<std::string> audiences) {
-  return std::make_unique<BootstrapTokens>(reader, clock, std::move(audiences));
+  return std::make_unique<BootstrapTokens>(reader, clock, std::move(age_of), std::move(audiences));
 }
 
 }  // namespace skiff::auth

@@ -47,12 +47,18 @@ class Counted {
 
 void MasterLink::connected(std::shared_ptr<http::Http2Connection> connection) {
   connection_ = std::move(connection);
+  is_connected_ = true;
   wake_all(true);
+}
+
+void MasterLink::disconnected() {
+  connection_ = nullptr;
+  is_connected_ = false;
 }
 
 void MasterLink::stop() {
   stopped_ = true;
-  connection_ = nullptr;
+  disconnected();
   wake_all(false);
 }
 

@@ -2,9 +2,9 @@
 #pragma once
 
 #include <skiff/base/async.h>
-#include <skiff/client/uplink.h>
 #include <skiff/http/http2.h>
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -19,11 +19,9 @@ class MasterLink {
   loop::Loop& loop() { return loop_; }
 
   void connected(std::shared_ptr<http::Http2Connection> connection);
-  void disconnected() { connection_ = nullptr; }
-  void add_load(UplinkLoad& all) const {
-    all.requests += requests_;
-    if (connection_) all.backlog = connection_->backlog();
-  }
+  void disconnected();
+  // Thread-safe.
+  bool is_connected() const { return is_connected_; }
   // Nothing will be connected any more: whoever waits fails, and so does whoever comes.
   void stop();
 
@@ -41,6 +39,7 @@ class MasterLink {
 
   loop::Loop& loop_;
   std::shared_ptr<http::Http2Connection> connection_;
+  std::atomic<bool> is_connected_{false};
   bool stopped_ = false;
   std::size_t requests_ = 0;
   std::uint64_t next_waiter_ = 1;

@@ -21,6 +21,7 @@ enum class Control : std::uint32_t {
   open = 4,
   cancel = 5,
   goodbye = 6,
+  authorities_changed = 7,
 };
 
 constexpr std::pair<NodeRequest::Kind, std::string_view> kKinds[] = {
@@ -185,6 +186,9 @@ struct ControlWriter {
   base::Result<http::ChannelFrame> operator()(const Goodbye& goodbye) const {
     return control_frame(Control::goodbye, codec::write_json(status_tree(goodbye.why)));
   }
+  base::Result<http::ChannelFrame> operator()(const AuthoritiesChanged&) const {
+    return control_frame(Control::authorities_changed, {});
+  }
 };
 
 }  // namespace
@@ -223,6 +227,7 @@ base::Result<ControlMessage> parse_control(const http::ChannelFrame& frame) {
       SKIFF_ASSIGN_OR_RETURN(auto why, parse_status(frame.data));
       return ControlMessage(Goodbye{std::move(why.status)});
     }
+    case Control::authorities_changed: return ControlMessage(AuthoritiesChanged());
   }
   return ControlMessage(UnknownMessage());
 }

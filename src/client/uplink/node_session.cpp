@@ -130,6 +130,8 @@ class NodeSession {
         if (found != streams_.end()) found->second.cancel();
       } else if (auto* goodbye = std::get_if<Goodbye>(&*message)) {
         fail(std::move(goodbye->why));
+      } else if (std::holds_alternative<AuthoritiesChanged>(*message)) {
+        if (options_.on_authorities_changed) options_.on_authorities_changed();
       }
     }
   }
@@ -190,14 +192,17 @@ base::Status explain_refusal(base::Status refusal) {
 
 }  // namespace
 
-NodeSessionRunner make_node_session(loop::Loop& loop, std::string node_name) {
-  return [&loop, node_name](http::Http2Connection& connection, NodeChannel* local,
-                            std::function<void()> on_established, base::CancelToken cancel) {
+NodeSessionRunner make_node_session(loop::Loop& loop, std::string node_name,
+                                    std::function<void()> on_authorities_changed) {
+  return [&loop, node_name, on_authorities_changed](
+             http::Http2Connection& connection, NodeChannel* local,
+             std::function<void()> on_established, base::CancelToken cancel) {
     NodeSessionOptions options;
     options.loop = &loop;
     options.node_name = node_name;
     options.local = local;
     options.on_established = std::move(on_established);
+    options.on_authorities_changed = on_authorities_changed;
     return run_node_session(connection, std::move(options), std::move(cancel));
   };
 }

@@ -19,6 +19,7 @@ struct NodeSessionOptions {
   std::string node_name;
   NodeChannel* local = nullptr;          // opens the streams; null: they are refused as unavailable
   std::function<void()> on_established;  // when the master has taken the session
+  std::function<void()> on_authorities_changed;  // when the master says so
   // Below the 40 s of a node's lease, which the master renews with each.
   base::Duration heartbeat_interval = std::chrono::seconds(30);
 };

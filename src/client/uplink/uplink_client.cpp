@@ -220,6 +220,11 @@ class UplinkClient final : public Client {
     return remove_request(link_, std::move(request));
   }
 
+  // Without a connection a request only waits for one.
+  base::Duration retry_wait_max() const override {
+    return link_->is_connected() ? kRelistDelayMax : kRelistDelayFreeMax;
+  }
+
  private:
   static base::Task<base::Status> remove_request(std::shared_ptr<MasterLink> link,
                                                  http::Http2Request request) {

@@ -33,24 +33,13 @@ class TokenCleaner final : public KeyedController {
   std::string_view name() const override { return "token-cleaner-controller"; }
 
  private:
-  // Nullopt for ever. A clock that is ahead for a while deletes nothing: a token lives as long as
-  // there was between its creation and its end.
-  std::optional<base::Duration> rest_of_life(const Json& secret,
-                                             const api::BootstrapTokenEnd& end) const {
-    if (!end.at) return end.expired ? std::optional(base::Duration::zero()) : std::nullopt;
-    const auto rest = *end.at - context_.now();
-    const auto made = time_at(secret, {"metadata", "creationTimestamp"});
-    if (!made || *made >= *end.at) return rest;
-    return std::max(rest, *end.at - *made - context_.ages.age_of(*made));
-  }
-
   Task<Status> sync(std::string key) override {
     auto stored = secrets_.get(key);
     if (stored.empty() || !is_bootstrap_token(stored)) co_return Status::ok();
     JsonPtr secret = context_.find(secrets_, key);
     if (!secret) co_return Status::ok();
-    const auto end = api::bootstrap_token_end(*secret, context_.now());
-    if (const auto rest = rest_of_life(*secret, end); !rest || rest->count() > 0) {
+    const auto rest = api::bootstrap_token_rest(*secret, context_.now(), context_.ages.reader());
+    if (!rest || rest->count() > 0) {
       if (rest) queue_->add_after(std::move(key), *rest);
       co_return Status::ok();
     }

@@ -20,8 +20,7 @@ GarbagePlan plan_garbage(const Json& object, const std::vector<OwnerState>& stat
     return plan;
   }
   plan.action = GarbagePlan::Action::remove;
-  plan.is_waited_for = waiting && has_dependents;
-  if (plan.is_waited_for)
+  if (waiting && has_dependents)
     plan.propagation_policy = "Foreground";
   else if (api::has_finalizer(object, kOrphanFinalizer))
     plan.propagation_policy = "Orphan";
@@ -50,12 +49,6 @@ Json drop_owners_patch(const Json& object, const std::vector<std::string>& owner
         owner_uids.end())
       kept.push_back(owner);
   return metadata_patch(object, "ownerReferences", std::move(kept));
-}
-
-Json unblock_owners_patch(const Json& object) {
-  Json owners = object.at({"metadata", "ownerReferences"});
-  for (Json& owner : owners.mutable_items()) owner.set("blockOwnerDeletion", false);
-  return metadata_patch(object, "ownerReferences", std::move(owners));
 }
 
 Json drop_finalizer_patch(const Json& object, std::string_view finalizer) {

@@ -59,6 +59,30 @@ TEST_CASE("a client certificate that is foreign or expired is 401, but not besid
   CHECK(robot.message().find("system:serviceaccount:default:robot") != std::string::npos);
 }
 
+TEST_CASE("a client certificate that ends while its connection lasts is 401 from then on") {
+  ApiFixture api;
+  REQUIRE(api.call("POST", "/api/v1/nodes", R"({"metadata":{"name":"n1","annotations":
+      {"skiff.dev/public-key-sha256":"k"}}})")
+              .status == 201);
+  const auto end = api.loop.now() + std::chrono::minutes(10);
+  auto ask = [&](const char* path) {
+    auto request = api.request("GET", path);
+    request.peer.certificate_end = end;
+    request.peer.certificate_key_sha256 = "k";
+    return api.send(std::move(request)).status;
+  };
+  CHECK(ask("/api/v1/pods") == 200);
+  api.loop.advance(std::chrono::minutes(10));
+  CHECK(ask("/api/v1/pods") == 401);
+  CHECK(ask("/readyz") == 401);
+  // A node is its key: with it alone it would get a new certificate.
+  api.user = "system:node:n1";
+  api.groups = {"system:nodes"};
+  CHECK(ask("/api/v1/nodes/n1") == 200);
+  api.user = "system:node:n2";
+  CHECK(ask("/api/v1/nodes/n2") == 401);
+}
+
 TEST_CASE("only masters act as others, and then with the others' rights") {
   ApiFixture api;
   auto request = api.request("GET", "/api/v1/pods");

@@ -146,7 +146,8 @@ TEST_CASE("a running master renews, takes over another CA and ends the overlap")
   const std::string first_server = keys.server.certificate_pem;
   auto tls = std::make_shared<test::FakeTls>();
   CertificateKeeper keeper(config, identity, keys, loop, loop);
-  keeper.attach(tls);
+  int told = 0;
+  keeper.attach(tls, [&] { CHECK(tls->trusts == ++told); });
   base::TaskScope scope(loop);
   scope.spawn(keeper.run(scope.token()));
 
@@ -193,6 +194,7 @@ TEST_CASE("a running master renews, takes over another CA and ends the overlap")
   loop.advance(3h);
   CHECK(tls->trust == keys.trust->signer()->certificate_pem());
   CHECK(tls->trusts == 2);
+  CHECK(told == 2);
   CHECK(keys.trust->bundle_pem() == tls->trust);
   CHECK(keys.trust->known_pem() == tls->trust + old_bundle);
   scope.cancel();

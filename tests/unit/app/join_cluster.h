@@ -171,6 +171,13 @@ class Cluster {
     return *made;
   }
 
+  // One that names the authority that signs at the moment.
+  std::string make_new_token() {
+    const auto token = make_token();
+    auto info = pki::inspect_certificate(trust_.signer()->certificate_pem());
+    REQUIRE(info);
+    return base::concat("K10", info->public_key_fingerprint, token.substr(token.find("::")));
+  }
   // One that names no authority.
   std::string make_short_token() { return make_token({}, false); }
   std::string make_token(std::string node_name = {}, bool names_ca = true) {

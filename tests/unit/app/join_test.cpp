@@ -130,9 +130,8 @@ TEST_CASE("a token that names no authority is proved from both sides") {
     CHECK(refused.code() == base::Code::unauthenticated);
     CHECK(has(refused.status().message(), "somebody stands between this board and its master"));
     const auto heard = relay.requests();
-    REQUIRE(heard.size() == 2);
-    CHECK(has(heard[0], "GET /skiff/v1/ca"));
-    CHECK(has(heard[1], "POST /skiff/v1/ca"));
+    REQUIRE(heard.size() == 1);
+    CHECK(has(heard[0], "POST /skiff/v1/ca"));
     for (const auto& request : heard) CHECK_FALSE(has(request, secret));
   }
   SECTION("nor does a stranger who offers the cluster's CA, or his own, get the secret") {
@@ -144,7 +143,7 @@ TEST_CASE("a token that names no authority is proved from both sides") {
       CHECK(refused.code() == base::Code::unauthenticated);
       CHECK(has(refused.status().message(), "does not know the secret of the token"));
     }
-    CHECK(stranger.paths() == std::vector<std::string>{"/skiff/v1/ca", "/skiff/v1/ca"});
+    CHECK(stranger.paths() == std::vector<std::string>{"/skiff/v1/ca"});
   }
   CHECK(std::filesystem::exists(board.config.data_dir + "/node/cluster.json") ==
         (board.file("pki/node-ca.crt") == cluster.ca_pem()));
@@ -295,7 +294,7 @@ TEST_CASE("a key that was copied to another board is not used there") {
   // Only where the hardware has a serial can it be told.
   const bool can_tell = board_has_serial();
   const auto key = board.file("pki/node.key");
-  board.join();
+  (void)board.join();
   CHECK((board.file("pki/node.key") != key) == can_tell);
 }
 

@@ -169,3 +169,32 @@ TEST_CASE("a running node whose certificate the master takes no more comes back 
   REQUIRE(node.run(RunningNode::look_now).is_ok());
   CHECK(files->joined->certificate_pem == node.node.certificate_pem);
 }
+
+TEST_CASE("a node that missed another CA comes back by a token that names it") {
+  Cluster cluster;
+  RunningNode node;
+  node.config.servers = {{"127.0.0.1", cluster.port()}};
+  node.config.token = cluster.make_token();
+  REQUIRE(node.run(RunningNode::join_now).is_ok());
+  node.open_tls();
+  const JoinedNode before = node.node;
+  cluster.roll();
+  cluster.forget_old_authority();
+  CHECK_FALSE(node.run(RunningNode::look_now).is_ok());
+  CHECK(node.node.certificate_pem == before.certificate_pem);
+
+  node.config.token = cluster.make_new_token();
+  // As at a start: what is on disk looks good.
+  REQUIRE(node.run(RunningNode::join_now).is_ok());
+  CHECK(node.node.certificate_pem == before.certificate_pem);
+  REQUIRE(node.run(RunningNode::look_now).to_string() == "ok");
+  CHECK(node.node.key_pem == before.key_pem);
+  CHECK(node.node.ca_pem.find(before.ca_pem) == std::string::npos);
+  auto files = read_joined_files(node.config.data_dir);
+  REQUIRE(files);
+  REQUIRE(files->joined);
+  CHECK(files->joined->certificate_pem == node.node.certificate_pem);
+  // Its next connections are good, and need no token.
+  node.config.token.clear();
+  REQUIRE(node.run(RunningNode::look_now).is_ok());
+}

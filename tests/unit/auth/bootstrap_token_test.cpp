@@ -15,8 +15,10 @@ namespace {
 struct BootstrapFixture {
   test::SimLoop loop;
   test::FakeObjects objects;
+  base::AgeMeter ages{loop.clock()};
+  std::string made;  // creationTimestamp
   std::unique_ptr<auth::TokenAuthenticator> tokens =
-      auth::make_bootstrap_tokens(objects, loop.clock(), {"api"});
+      auth::make_bootstrap_tokens(objects, loop.clock(), ages.reader(), {"api"});
   std::map<std::string, std::string> data = {{"token-id", "abc123"},
                                              {"token-secret", "0123456789abcdef"},
                                              {"usage-bootstrap-authentication", "true"}};
@@ -27,6 +29,7 @@ struct BootstrapFixture {
     secret["metadata"].set("name", name);
     secret["metadata"].set("namespace", "kube-system");
     secret["metadata"].set("uid", "u");
+    if (!made.empty()) secret["metadata"].set("creationTimestamp", made);
     for (const auto& [key, value] : data) secret["data"].set(key, codec::base64_encode(value));
     objects.put("secrets", codec::write_json(secret));
   }
@@ -84,6 +87,20 @@ TEST_CASE("a bootstrap token that is wrong in anything is nobody") {
   f.data = good;
   f.type = "Opaque";
   f.put();
+  CHECK(f.who().empty());
+}
+
+TEST_CASE("a clock that jumps ends no bootstrap token and lengthens none") {
+  BootstrapFixture f;
+  f.made = base::format_rfc3339(f.loop.now());
+  f.data["expiration"] = base::format_rfc3339(f.loop.now() + std::chrono::hours(2));
+  f.put();
+  const auto jump = GENERATE(std::chrono::hours(24 * 3650), -std::chrono::hours(24 * 3650));
+  f.loop.jump_wall_clock(jump);
+  CHECK(f.who() == kUser);
+  f.loop.advance(std::chrono::minutes(119));
+  CHECK(f.who() == kUser);
+  f.loop.advance(std::chrono::minutes(1));
   CHECK(f.who().empty());
 }
 

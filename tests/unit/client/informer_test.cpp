@@ -131,6 +131,26 @@ TEST_CASE("a server that is away is asked with growing pauses, up to half a minu
   CHECK(f.informer->has_synced());
 }
 
+TEST_CASE("where asking costs nothing, or nobody is there, an outage is over soon after its end") {
+  Fixture f;
+  f.api.retry_max = 1s;
+  f.api.put(config_maps, config_map("default", "a", "x"));
+  f.api.fault = [](auto, auto, auto) { return base::unavailable("away"); };
+  f.start();
+  f.loop.advance(10min);
+  CHECK(f.api.lists < 800);
+  f.api.fault = nullptr;
+  f.loop.advance(1200ms);
+  CHECK(f.informer->has_synced());
+  // The connection is back, and the server refuses: it is asked with growing pauses again.
+  f.api.fault = [](auto, auto, auto) { return base::unavailable("busy"); };
+  f.api.retry_max = 30s;
+  f.api.end_watches(base::Code::expired);
+  f.api.lists = 0;
+  f.loop.advance(1min);
+  CHECK(f.api.lists < 12);
+}
+
 TEST_CASE("a server whose watches fail at once is not asked in a busy loop") {
   Fixture f;
   f.api.fault = [](std::string_view verb, client::Resource, std::string_view) {

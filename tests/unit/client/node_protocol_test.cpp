@@ -114,6 +114,7 @@ TEST_CASE("the control session's frames, byte by byte") {
   CHECK(wire(ControlMessage(CancelStream{"00ff"})) == "000000090000000005 00ff");
   CHECK(wire(ControlMessage(Goodbye{base::conflict("taken")})) ==
         R"(0000002a0000000006 {"code":"conflict","message":"taken"})");
+  CHECK(wire(ControlMessage(AuthoritiesChanged())) == "000000050000000007 ");
 }
 
 TEST_CASE("a stream's frames, byte by byte") {

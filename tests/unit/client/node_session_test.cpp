@@ -107,6 +107,17 @@ TEST_CASE("a node says who it is and keeps its heartbeat") {
   CHECK(played.connection.closed().is_cancelled());
 }
 
+TEST_CASE("a node hears that the cluster trusts other authorities") {
+  Played played;
+  int told = 0;
+  played.options.on_authorities_changed = [&] { ++told; };
+  played.greet();
+  CHECK(told == 0);
+  played.say(AuthoritiesChanged());
+  CHECK(told == 1);
+  CHECK_FALSE(played.is_over);
+}
+
 TEST_CASE("a master that does not answer a heartbeat within 10 s has lost the node") {
   Played played;
   played.greet();

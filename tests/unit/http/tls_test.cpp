@@ -81,6 +81,46 @@ TEST_CASE("TLS: a clock that is behind believes a client, one that is past its e
   CHECK(expired.find("certificate has expired") != std::string::npos);
 }
 
+TEST_CASE("TLS: who came by an authority that is trusted no more is let go, streams and all") {
+  TestCa old_ca, ca;
+  FunctionHandler handler = who_handler();
+  handler.on_inline = [](const http::Request& request) -> std::optional<http::Response> {
+    if (request.target != "/stream") return std::nullopt;
+    http::Response response;
+    response.stream = [](http::BodyWriter& writer) -> base::Task<void> {
+      std::vector<base::SharedBytes> first{base::SharedBytes(std::string_view("first"))};
+      (void)co_await writer.write(std::move(first));
+      base::OneShot<bool> over;
+      base::CancelCallback on_cancel(writer.cancel(), [over] { over.set(true); });
+      auto future = over.future();
+      (void)co_await future;
+    };
+    return response;
+  };
+  auto context = server_context(ca, old_ca);
+  REQUIRE(context->replace_trust(old_ca.pem + ca.pem).is_ok());
+  TestServer server(handler, {}, context);
+  auto thief = old_ca.issue("admin", {"system:masters"});
+  auto admin = ca.issue("admin", {"system:masters"});
+  TestClient asks(server.port(), ca.pem, &thief), watches(server.port(), ca.pem, &thief);
+  TestClient stays(server.port(), ca.pem, &admin), nobody(server.port(), ca.pem, nullptr);
+  for (auto* client : {&asks, &stays, &nobody}) {
+    REQUIRE(client->send(kGet));
+    CHECK(client->read_response().find("200 OK") != std::string::npos);
+  }
+  REQUIRE(watches.send("GET /stream HTTP/1.1\r\nHost: x\r\n\r\n"));
+  CHECK(watches.read_until("first").find("200 OK") != std::string::npos);
+
+  REQUIRE(context->replace_trust(ca.pem).is_ok());
+  server.loop().post([&] { server.server().end_untrusted(); });
+  CHECK(watches.read_until("0\r\n\r\n") == "\r\n");
+  CHECK(asks.read_response().empty());
+  for (auto* client : {&stays, &nobody}) {
+    REQUIRE(client->send(kGet));
+    CHECK(client->read_response().find("200 OK") != std::string::npos);
+  }
+}
+
 TEST_CASE("TLS: large bodies pass in both directions") {
   TestCa ca;
   FunctionHandler handler;
