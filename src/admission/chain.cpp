@@ -22,6 +22,7 @@ class PluginChain final : public Chain {
     plugins_.push_back(make_service_account(options));
     plugins_.push_back(make_node_restriction(options));
     plugins_.push_back(make_priority());
+    plugins_.push_back(make_runtime_class());
     plugins_.push_back(make_default_toleration_seconds());
     plugins_.push_back(make_certificate_approval(options));
     plugins_.push_back(make_certificate_signing(options));

@@ -22,6 +22,7 @@ std::unique_ptr<Plugin> make_namespace_lifecycle(const Options& options);
 std::unique_ptr<Plugin> make_service_account(const Options& options);
 std::unique_ptr<Plugin> make_node_restriction(const Options& options);
 std::unique_ptr<Plugin> make_priority();
+std::unique_ptr<Plugin> make_runtime_class();
 std::unique_ptr<Plugin> make_default_toleration_seconds();
 
 std::unique_ptr<Plugin> make_certificate_approval(const Options& options);

@@ -68,6 +68,10 @@ class AgentImpl final : public Agent {
   void set_before_stop(std::function<base::Task<void>(std::string)> hook) override {
     hooks_.before_stop = std::move(hook);
   }
+  void set_host_ports_callback(
+      std::function<void(std::string, std::vector<net::ServiceRule>)> callback) override {
+    hooks_.host_ports = std::move(callback);
+  }
   void set_pod_cidr_callback(std::function<void(std::string)> callback) override {
     pod_cidr_callback_ = std::move(callback);
   }
@@ -101,7 +105,7 @@ class AgentImpl final : public Agent {
     scope.spawn(pods->run(scope.token()));
     scope.spawn(node->run(scope.token()));
     bool synced = co_await pods->wait_synced(scope.token());
-    if (synced) co_await pods_.remove_orphans();
+    if (synced) co_await pods_.remove_orphans(scope.token());
     co_await scope.join();
     on_cancel.reset();
     co_await channel_.stop();
@@ -157,8 +161,10 @@ class AgentImpl final : public Agent {
     Found found = co_await loop::run_blocking(*options_.work, std::move(look));
     if (!found.adopted) co_return found.adopted.status();
     host_ = found.host;
+    context_.node.memory_bytes = host_.memory_bytes;
     context_.node.allocatable_milli_cpu = host_.cpus * 1000;
-    context_.node.allocatable_memory_bytes = host_.memory_bytes;
+    context_.node.allocatable_memory_bytes = allocatable_memory_bytes(host_);
+    context_.node.allocatable_disk_bytes = allocatable_disk_bytes(host_);
     std::vector<std::pair<std::string, net::PodAddress>> addresses;
     if (!found.cidr.empty()) {
       auto status = co_await make_network(found.cidr);

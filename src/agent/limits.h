@@ -38,6 +38,9 @@ inline constexpr std::size_t kFallbackLogBytesMax = 2048;
 inline constexpr std::size_t kFallbackLogLinesMax = 80;
 static_assert(kFallbackLogBytesMax <= kTerminationMessageBytesMax);
 
+// How often emptyDirs with a sizeLimit are measured; the kubelet's eviction interval.
+inline constexpr base::Duration kVolumeSizeInterval = 10s;
+
 inline constexpr std::size_t kEnvBytesMax = 1u << 20;
 inline constexpr std::size_t kVolumePayloadBytesMax = 4u << 20;
 inline constexpr std::size_t kHookOutputBytesMax = 10u << 10;

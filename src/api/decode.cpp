@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <set>
 
 #include "api/limits.h"
 #include "api/type_names.h"
@@ -71,7 +72,8 @@ bool is_left_out(const FieldInfo& field, const codec::Json& value) {
 
 class Decoder {
  public:
-  explicit Decoder(std::vector<std::string>* unknown) : unknown_(unknown) {}
+  Decoder(std::vector<std::string>* unknown, const std::vector<std::string>& duplicates)
+      : unknown_(unknown), duplicates_(duplicates.begin(), duplicates.end()) {}
 
   base::Status decode_object(const TypeInfo& type, codec::Json& value) {
     if (!value.is_object()) return mismatch(value_word(value, false), go_name(type));
@@ -82,7 +84,7 @@ class Decoder {
     for (std::size_t i = 0; i < members.size(); ++i) {
       const FieldInfo* field = find_field(type, members[i].key);
       if (field == nullptr) {
-        note_unknown(members[i].key);
+        note("unknown field ", base::concat(path_, path_.empty() ? "" : ".", members[i].key));
         continue;
       }
       if (members[i].value.is_null()) continue;
@@ -102,6 +104,7 @@ class Decoder {
     const std::size_t length = path_.size();
     if (!path_.empty()) path_ += '.';
     path_ += field.name;
+    note_duplicate();
     base::Status status = decode_field(field, value);
     path_.resize(length);
     fields_.pop_back();
@@ -119,6 +122,7 @@ class Decoder {
     for (codec::JsonMember& member : value.mutable_members()) {
       const std::size_t length = path_.size();
       path_.append(1, '.').append(member.key);
+      note_duplicate();
       if (field.is_list) {
         if (!member.value.is_null()) SKIFF_RETURN_IF_ERROR(decode_list(field, member.value));
       } else {
@@ -235,13 +239,16 @@ class Decoder {
                                                " into Go value of type ", go_type));
   }
 
-  void note_unknown(std::string_view key) {
+  void note_duplicate() {
+    if (!duplicates_.empty() && duplicates_.count(path_) != 0) note("duplicate field ", path_);
+  }
+  void note(std::string_view what, std::string_view path) {
     if (unknown_ == nullptr || unknown_->size() >= kUnknownFieldsMax) return;
-    unknown_->push_back(base::concat(
-        "unknown field ", base::quote(base::concat(path_, path_.empty() ? "" : ".", key))));
+    unknown_->push_back(base::concat(what, base::quote(path)));
   }
 
   std::vector<std::string>* unknown_;
+  const std::set<std::string, std::less<>> duplicates_;
   std::vector<std::string_view> fields_;  // as Go's error context has them: without indexes
   std::string_view struct_name_;          // the type that has the innermost field
   std::string path_;                      // "spec.containers[0]", for unknown fields
@@ -250,8 +257,9 @@ class Decoder {
 }  // namespace
 
 base::Status decode_object(const TypeInfo& type, codec::Json& object,
-                           std::vector<std::string>* unknown) {
-  return Decoder(unknown).decode_object(type, object);
+                           std::vector<std::string>* unknown,
+                           const std::vector<std::string>& duplicates) {
+  return Decoder(unknown, duplicates).decode_object(type, object);
 }
 
 }  // namespace skiff::api

@@ -133,15 +133,14 @@ api::Outcome<WriteParameters> write_parameters(const RequestContext& context,
 }
 
 api::Outcome<Json> parse_body(const RequestContext& context, std::string_view kind,
-                              std::vector<std::string>* unknown) {
+                              std::vector<std::string>* duplicates) {
   const auto& request = context.request;
   const auto type = content_type(request);
   if (request.body.size() > kBodyBytesMax) {
     return api::too_large_error(base::concat("Request entity too large: limit is ", kBodyBytesMax));
   }
-  std::vector<std::string> duplicates;
   codec::JsonParseOptions options;
-  options.duplicates = &duplicates;
+  options.duplicates = duplicates;
   base::Result<Json> tree = base::invalid_argument("");
   if (type == kProtobuf) {
     tree = api::decode_protobuf(request.body);
@@ -157,22 +156,21 @@ api::Outcome<Json> parse_body(const RequestContext& context, std::string_view ki
         "application/json, application/yaml, application/vnd.kubernetes.protobuf");
   }
   if (!tree.is_ok()) return parse_error(kind, tree.status(), request.body);
-  if (unknown != nullptr) {
-    for (auto& path : duplicates) {
-      unknown->push_back(base::concat("duplicate field ", base::quote(path)));
-    }
-  }
   return std::move(tree).value();
 }
 
 api::Outcome<Json> check_object(RequestContext& context, const api::TypeInfo& type, Json object,
-                                FieldValidation validation, std::vector<std::string> unknown) {
+                                FieldValidation validation,
+                                const std::vector<std::string>& duplicates,
+                                std::vector<std::string>* notes) {
   if (!object.is_object()) {
     return unreadable(type.kind, "the body must be an object", context.request.body);
   }
   SKIFF_CHECK(check_kind(type, object));
-  auto status = api::decode_object(type, object, &unknown);
+  std::vector<std::string> unknown;
+  auto status = api::decode_object(type, object, &unknown, duplicates);
   std::string detail(status.message());
+  if (notes != nullptr) notes->swap(unknown);
   if (status.is_ok() && !unknown.empty()) {
     if (validation == FieldValidation::warn) {
       context.warnings.insert(context.warnings.end(), unknown.begin(), unknown.end());
@@ -190,9 +188,9 @@ api::Outcome<Json> check_object(RequestContext& context, const api::TypeInfo& ty
 
 api::Outcome<Json> decode_body(RequestContext& context, const api::TypeInfo& type,
                                FieldValidation validation) {
-  std::vector<std::string> unknown;
-  SKIFF_TRY(auto tree, parse_body(context, type.kind, &unknown));
-  return check_object(context, type, std::move(tree), validation, std::move(unknown));
+  std::vector<std::string> duplicates;
+  SKIFF_TRY(auto tree, parse_body(context, type.kind, &duplicates));
+  return check_object(context, type, std::move(tree), validation, duplicates);
 }
 
 }  // namespace skiff::apiserver

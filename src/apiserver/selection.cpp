@@ -29,6 +29,8 @@ struct Continue {
   watch::Revision revision = 0;
   std::string after;  // the last key that was sent
 };
+// The rest of a list whose snapshot is gone, as things are now.
+constexpr auto kLatestRevision = static_cast<watch::Revision>(-1);
 
 std::string encode_continue(const Continue& value) {
   Json token = Json::object({{"v", "meta.k8s.io/v1"},
@@ -227,12 +229,16 @@ base::Task<api::Outcome<watch::Snapshot>> choose_snapshot(Services& services,
                                                           base::CancelToken cancel) {
   auto current = services.registry->snapshot();
   if (resume != nullptr) {
-    if (resume->revision == current.revision()) co_return current;
+    if (resume->revision == current.revision() || resume->revision == kLatestRevision)
+      co_return current;
     auto kept = services.continues->find(resume->revision);
     if (kept) co_return *kept;
     co_return api::expired_error(
-        "The provided continue parameter is too old to display a consistent list result. You must "
-        "start a new list without the continue parameter.");
+        "The provided continue parameter is too old to display a consistent list result. You can "
+        "start a new list without the continue parameter, or use the continue token in this "
+        "response to retrieve the remainder of the results. Continuing with the provided token "
+        "results in an inconsistent list - objects that were created, modified, or deleted between "
+        "the time the first chunk was returned and now may show up in the list.");
   }
   if (parameters.resource_version_match == "Exact") {
     SKIFF_CO_TRY(auto exact, parse_revision(parameters.resource_version));
@@ -247,6 +253,11 @@ base::Task<api::Outcome<watch::Snapshot>> choose_snapshot(Services& services,
 }
 
 }  // namespace
+
+std::string continue_at_latest(std::string_view token) {
+  auto resume = decode_continue(token, "");
+  return resume.is_ok() ? encode_continue({kLatestRevision, resume.value().after}) : std::string();
+}
 
 base::Task<api::Outcome<Selected>> select_objects(Services& services, registry::Scope scope,
                                                   ListParameters parameters,

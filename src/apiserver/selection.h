@@ -71,6 +71,9 @@ struct Selected {
   std::string continue_token;  // empty at the end of the list
   std::int64_t remaining = 0;  // 0 = not known
 };
+// Of a token whose snapshot is gone: one for what follows the same object as things are now. Empty
+// for what is no token.
+std::string continue_at_latest(std::string_view token);
 // Looks in slices, so that a long list does not hold a worker.
 base::Task<api::Outcome<Selected>> select_objects(Services& services, registry::Scope scope,
                                                   ListParameters parameters,

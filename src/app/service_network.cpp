@@ -80,6 +80,13 @@ std::string ServiceNetwork::address_of(const std::string& pod_uid) const {
 void ServiceNetwork::attach_to(agent::Agent& agent) {
   view_ = agent::make_service_view(agent.services(), *endpoint_slices_);
   agent.set_before_stop([this](std::string pod_uid) { return before_stop(std::move(pod_uid)); });
+  agent.set_host_ports_callback([this](std::string pod_uid, std::vector<net::ServiceRule> rules) {
+    if (proxy_) proxy_->set_host_ports(pod_uid, rules);
+    if (rules.empty())
+      host_ports_.erase(pod_uid);
+    else
+      host_ports_[std::move(pod_uid)] = std::move(rules);
+  });
   agent.set_pod_cidr_callback([this](std::string pod_cidr) {
     pod_cidr_ = std::move(pod_cidr);
     pod_cidr_known_.notify();
@@ -117,6 +124,7 @@ base::Task<void> ServiceNetwork::run_proxy(base::CancelToken cancel) {
   rules_ = std::move(*made);
   proxy_ = agent::make_service_proxy(*view_, *rules_, *threads_.blocking, threads_.agent->loop(),
                                      std::move(options));
+  for (const auto& [pod_uid, rules] : host_ports_) proxy_->set_host_ports(pod_uid, rules);
   co_await proxy_->run(cancel);
 }
 

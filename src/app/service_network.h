@@ -44,6 +44,7 @@ class ServiceNetwork {
   std::unique_ptr<net::PacketRules> rules_;
   std::unique_ptr<agent::ServiceProxy> proxy_;
   std::unique_ptr<agent::ClusterDns> dns_;
+  std::map<std::string, std::vector<net::ServiceRule>> host_ports_;  // by pod uid
   std::string pod_cidr_;
   base::Notifier pod_cidr_known_;
   base::CancelSource stopping_;

@@ -10,6 +10,7 @@ std::vector<std::unique_ptr<Controller>> list_of_controllers(Context& context,
   list.push_back(make_replicaset_controller(context));
   list.push_back(make_endpoint_slice_controller(context));
   list.push_back(make_endpoints_controller(context));
+  list.push_back(make_slice_mirroring_controller(context));
   list.push_back(make_namespace_controller(context));
   list.push_back(make_aggregation_controller(context));
   list.push_back(make_service_account_controller(context));

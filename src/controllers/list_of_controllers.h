@@ -16,6 +16,7 @@ std::unique_ptr<Controller> make_deployment_controller(Context& context);
 std::unique_ptr<Controller> make_replicaset_controller(Context& context);
 std::unique_ptr<Controller> make_endpoint_slice_controller(Context& context);
 std::unique_ptr<Controller> make_endpoints_controller(Context& context);
+std::unique_ptr<Controller> make_slice_mirroring_controller(Context& context);
 std::unique_ptr<Controller> make_namespace_controller(Context& context);
 std::unique_ptr<Controller> make_aggregation_controller(Context& context);
 std::unique_ptr<Controller> make_service_account_controller(Context& context);

@@ -22,6 +22,9 @@ std::vector<std::string> list_of(const Headers& headers, std::string_view name) 
   return tokens;
 }
 
+// What a client that names no subprotocol means by a WebSocket, as upstream has it.
+constexpr std::string_view kUnnamedProtocols[] = {"channel.k8s.io", "binary.k8s.io"};
+
 bool contains(const std::vector<std::string>& list, std::string_view text) {
   return std::find(list.begin(), list.end(), text) != list.end();
 }
@@ -68,6 +71,11 @@ Handshake negotiate_websocket(std::string_view method, const Headers& request,
     answer.protocol = protocol;
     break;
   }
+  for (std::string_view unnamed : kUnnamedProtocols) {
+    if (!offered.empty() || !contains(protocols, unnamed)) continue;
+    answer.kind = Handshake::Kind::websocket;
+    answer.protocol = unnamed;
+  }
   if (answer.kind == Handshake::Kind::refused)
     return refused(400, base::concat("unable to upgrade: unable to negotiate protocol: client "
                                      "supports ",
@@ -75,7 +83,7 @@ Handshake negotiate_websocket(std::string_view method, const Headers& request,
   answer.headers.add("Upgrade", "websocket");
   answer.headers.add("Connection", "Upgrade");
   answer.headers.add("Sec-WebSocket-Accept", websocket_accept(key));
-  answer.headers.add("Sec-WebSocket-Protocol", chosen);
+  if (!chosen.empty()) answer.headers.add("Sec-WebSocket-Protocol", chosen);
   return answer;
 }
 

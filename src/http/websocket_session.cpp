@@ -2,12 +2,48 @@
 #include "http/limits.h"
 #include "http/websocket_codec.h"
 
+#include <openssl/evp.h>
+
 namespace skiff::http {
 
 namespace {
 
 constexpr std::uint32_t kCloseSignal = 255;  // v5.channel.k8s.io
 constexpr std::string_view kWithCloseSignal = "v5.channel.k8s.io";
+
+// How a subprotocol puts bytes of channels into messages.
+struct MessageForm {
+  bool has_close_signal;  // see kCloseSignal
+  bool has_channels;      // one byte before the data, else the messages are one stream
+  bool is_base64;         // texts: the channel is a digit, the data base64
+};
+
+MessageForm form_of(std::string_view protocol) {
+  return {protocol == kWithCloseSignal,
+          protocol.size() < 13 || protocol.substr(protocol.size() - 13) != "binary.k8s.io",
+          protocol.find("base64.") != std::string_view::npos};
+}
+
+std::string to_base64(std::string_view data) {
+  std::string out(4 * ((data.size() + 2) / 3) + 1, '\0');
+  int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
+                             reinterpret_cast<const unsigned char*>(data.data()),
+                             static_cast<int>(data.size()));
+  out.resize(static_cast<std::size_t>(size));
+  return out;
+}
+
+// Empty for what is none.
+std::string from_base64(std::string_view text) {
+  std::string out(text.size() / 4 * 3 + 3, '\0');
+  int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()),
+                             reinterpret_cast<const unsigned char*>(text.data()),
+                             static_cast<int>(text.size()));
+  std::size_t padding = 0;
+  while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=') ++padding;
+  out.resize(size < 0 ? 0 : static_cast<std::size_t>(size) - padding);
+  return out;
+}
 
 // Reads messages, answers pings and closes; shared by channels and tunnels. Loop-only.
 class WebSocketMessages {
@@ -60,7 +96,7 @@ class WebSocketSession final : public SessionBase {
   WebSocketSession(std::unique_ptr<SessionTransport> transport, std::string protocol)
       : SessionBase(std::move(transport), std::move(protocol)),
         messages_(this->transport()),
-        has_close_signal_(this->protocol() == kWithCloseSignal) {}
+        form_(form_of(this->protocol())) {}
 
   base::Result<std::size_t> on_input(std::string_view input) override {
     std::size_t size = input.size();
@@ -82,15 +118,16 @@ class WebSocketSession final : public SessionBase {
 
  private:
   void take(std::string message) {
-    if (message.empty()) return;
+    if (message.empty() || !form_.has_channels) return;  // such a stream is for reading only
     ChannelFrame frame;
-    frame.channel = static_cast<unsigned char>(message[0]);
-    if (has_close_signal_ && frame.channel == kCloseSignal) {
+    frame.channel = static_cast<unsigned char>(message[0]) - (form_.is_base64 ? '0' : 0);
+    if (form_.has_close_signal && frame.channel == kCloseSignal) {
       if (message.size() != 2) return;
       frame.kind = ChannelFrame::Kind::close_channel;
       frame.channel = static_cast<unsigned char>(message[1]);
     } else {
       message.erase(0, 1);
+      if (form_.is_base64) message = from_base64(message);
       if (message.empty()) return;
       frame.data = std::move(message);
     }
@@ -104,15 +141,16 @@ class WebSocketSession final : public SessionBase {
     if (frame.channel >= kCloseSignal) return base::invalid_argument("no such channel");
     std::string payload;
     payload.reserve(frame.data.size() + 1);
-    payload.push_back(static_cast<char>(frame.channel));
-    payload += frame.data;
-    messages_.send(WebSocketOpcode::binary, payload);
+    if (form_.has_channels)
+      payload.push_back(static_cast<char>(frame.channel + (form_.is_base64 ? '0' : 0)));
+    payload += form_.is_base64 ? to_base64(frame.data) : frame.data;
+    messages_.send(form_.is_base64 ? WebSocketOpcode::text : WebSocketOpcode::binary, payload);
     return base::Status::ok();
   }
   void on_taken(const ChannelFrame&) override {}
 
   WebSocketMessages messages_;
-  const bool has_close_signal_;
+  const MessageForm form_;
 };
 
 // The transport of a SPDY session inside of a WebSocket.

@@ -31,13 +31,13 @@ class BoardHost::Network final : public net::PodNetwork {
       : host_(host), prefix_(pod_cidr.substr(0, pod_cidr.rfind('.') + 1)) {}
 
   base::Result<net::PodAddress> attach(const std::string& pod_uid, const std::string&) override {
-    if (host_.is_killed_) return base::unavailable("the process has been killed");
+    SKIFF_RETURN_IF_ERROR(host_.admit());
     auto [found, is_new] = host_.addresses_.try_emplace(pod_uid);
     if (is_new) found->second = free_address();
     return net::PodAddress{found->second, "veth"};
   }
   base::Status detach(const std::string& pod_uid) override {
-    if (host_.is_killed_) return base::unavailable("the process has been killed");
+    SKIFF_RETURN_IF_ERROR(host_.admit());
     host_.addresses_.erase(pod_uid);
     return {};
   }
@@ -67,12 +67,23 @@ BoardHost::BoardHost(test::SimHost& host, base::Random& random, Wire& wire, std:
     : random_(random), folder_(std::move(folder)), runtime_(host), runs_(wire, std::move(name)) {
   runtime_.program = [this](const auto& options) { return program_of(options); };
   runtime_.seen = [this](auto moment, const auto& container) { runs_.note(moment, container); };
-  runtime_.fault = [this](std::string_view, const std::string&) {
-    return is_killed_ ? base::unavailable("the process has been killed") : base::Status();
+  runtime_.fault = [this](std::string_view call, const std::string&) {
+    return call == "adopt" ? base::Status() : admit();
   };
   for (int i = 0; i < kImages; ++i) images_.add(base::concat("image:", i));
   images_.add(kLastImage);
   images_.registry = std::exchange(images_.images, {});
+}
+
+base::Status BoardHost::admit() {
+  if (is_killed_) return base::unavailable("the process has been killed");
+  if (happens(random_, calls_fail_)) return base::unavailable("no memory for another process");
+  return {};
+}
+
+void BoardHost::heal() {
+  calls_fail_ = 0;
+  images_.pull_error = {};
 }
 
 test::Program BoardHost::program_of(const runtime::ContainerOptions& options) {

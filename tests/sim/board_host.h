@@ -34,6 +34,12 @@ class BoardHost {
   std::unique_ptr<net::PodNetwork> open_network(const std::string& pod_cidr);
   static agent::HostFacts facts();
 
+  // The share of calls that are refused: of the runtime, and for links.
+  void set_calls_fail(double share) { calls_fail_ = share; }
+  bool calls_fail() const { return calls_fail_ > 0; }
+  // Calls and pulls work again.
+  void heal();
+
   // From here on the running process can change nothing: whatever it still does is lost.
   void kill_process();
   // When all of it has gone.
@@ -44,6 +50,7 @@ class BoardHost {
  private:
   class Network;
   test::Program program_of(const runtime::ContainerOptions& options);
+  base::Status admit();
 
   base::Random& random_;
   const std::string folder_;
@@ -51,6 +58,7 @@ class BoardHost {
   test::FakeImages images_;
   std::map<std::string, std::string> addresses_;
   RunLog runs_;
+  double calls_fail_ = 0;
   bool is_killed_ = false;
 };
 

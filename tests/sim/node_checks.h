@@ -28,6 +28,7 @@ class ContainerWatch {
 
   // Since when the agent knows that a pod has to end, by board and uid.
   std::map<std::pair<std::string, std::string>, base::MonotonicTime> unwanted_since_;
+  std::map<std::string, base::MonotonicTime> excused_at_;  // by board
   base::MonotonicTime looked_at_;
   std::string violation_;
 };

@@ -60,6 +60,8 @@ class SimBoard {
   const app::JoinedNode& credentials() const;
   // What the agent has seen of the cluster.
   const SimClient& seen() const { return client_; }
+  // What waits in its uplink. REQUIRES: has_joined().
+  client::UplinkLoad load() const { return uplink_->load(); }
   // With the rights of the node. REQUIRES: has_joined().
   client::Client& client() { return uplink_->client(); }
   // Streams that masters open here: echo, flood, sink and the rest.

@@ -5,6 +5,9 @@
 #include <skiff/pki/token.h>
 #include <skiff/watch/hub.h>
 
+#include "apiserver/tunnel/tunnels.h"
+
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 
@@ -85,6 +88,21 @@ SimBoard& SimCluster::copy_of(std::size_t number) {
 
 void SimCluster::open_stream(std::size_t board) {
   streams_.open(server_->node_channel(), boards_[board]->name());
+}
+
+void SimCluster::open_flood(std::size_t board) {
+  streams_.flood(server_->node_channel(), boards_[board]->name());
+}
+
+apiserver::TunnelLoad SimCluster::tunnel_load() {
+  return dynamic_cast<apiserver::Tunnels&>(server_->node_channel()).load();
+}
+
+std::size_t SimCluster::changes_kept() {
+  const auto& log = store_.published();
+  auto first = std::upper_bound(log.begin(), log.end(), hub_->oldest(),
+                                [](auto revision, const auto& e) { return revision < e.revision; });
+  return static_cast<std::size_t>(log.end() - first);
 }
 
 std::string SimCluster::make_token(auth::JoinTokenRecord limits) {
@@ -273,7 +291,7 @@ void SimCluster::start_board(std::size_t number) {
 void SimCluster::heal() {
   faults_ = Faults();
   network_.heal();
-  for (auto& board : boards_) board->host().images().pull_error = {};
+  for (auto& board : boards_) board->host().heal();
   for (std::size_t i = 0; i < boards_.size(); ++i) start_board(i);
 }
 

@@ -5,6 +5,7 @@
 #include <skiff/apiserver/apiserver.h>
 #include <skiff/controllers/manager.h>
 #include <skiff/scheduler/scheduler.h>
+#include <skiff/watch/hub.h>
 
 #include <functional>
 #include <map>
@@ -12,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "apiserver/tunnel/node_link.h"
 #include "sim/lease_watch.h"
 #include "sim/node_checks.h"
 #include "sim/sim_board.h"
@@ -64,6 +66,11 @@ class SimCluster {
   // Streams to boards: begins one to this board.
   SimStreams& streams() { return streams_; }
   void open_stream(std::size_t board);
+  // Begins one that its board never stops writing to, and that nobody reads.
+  void open_flood(std::size_t board);
+  apiserver::TunnelLoad tunnel_load();
+  // From the oldest revision on that a watch may begin at.
+  std::size_t changes_kept();
   // Ends every fault and starts what is down.
   void heal();
   // Looks at Leases and containers as it goes.

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "sim/faults.h"
+
 namespace skiff::sim {
 
 namespace {
@@ -36,6 +38,28 @@ void SimStreams::open(client::NodeChannel& channel, std::string node) {
   for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>(start + i * i / 7);
   ++running_;
   base::spawn_detached(loop_, run(channel, std::move(node), std::move(bytes)));
+}
+
+void SimStreams::flood(client::NodeChannel& channel, std::string node) {
+  constexpr base::Duration kHeldMax = std::chrono::seconds(30);
+  ++running_;
+  base::spawn_detached(loop_, hold(channel, std::move(node), up_to(random_, kHeldMax)));
+}
+
+base::Task<void> SimStreams::hold(client::NodeChannel& channel, std::string node,
+                                  base::Duration time) {
+  client::NodeRequest request;
+  request.kind = client::NodeRequest::Kind::exec;
+  request.namespace_name = "default";
+  request.pod = "any";
+  request.container = "flood";
+  auto opening = channel.open(node, std::move(request));
+  auto opened = co_await std::move(opening);
+  if (opened) {
+    (void)co_await base::sleep(loop_, time, {});
+    (*opened)->close();
+  }
+  --running_;
 }
 
 void SimStreams::fail(std::string_view node, std::string_view what) {

@@ -20,6 +20,8 @@ class SimStreams {
 
   // Sends some random bytes to the board and compares the echo.
   void open(client::NodeChannel& channel, std::string node);
+  // Opens one that is written to without end, leaves it unread for some seconds, and drops it.
+  void flood(client::NodeChannel& channel, std::string node);
   std::size_t running() const { return running_; }
   std::uint64_t whole() const { return whole_; }
   std::uint64_t broken() const { return broken_; }
@@ -28,6 +30,7 @@ class SimStreams {
 
  private:
   base::Task<void> run(client::NodeChannel& channel, std::string node, std::string sent);
+  base::Task<void> hold(client::NodeChannel& channel, std::string node, base::Duration time);
   base::Task<bool> compare(client::NodeStream& stream, std::string_view node,
                            std::string_view sent);
   void fail(std::string_view node, std::string_view what);

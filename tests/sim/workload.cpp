@@ -6,6 +6,7 @@
 #include <set>
 
 #include "sim/board_checks.h"
+#include "sim/queue_checks.h"
 
 namespace skiff::sim {
 
@@ -158,7 +159,10 @@ void act(SimCluster& cluster) {
       return create(cluster, resources::pods,
                     job(random, base::concat("job-", random.below(kJobs))));
     case 10:
-    case 11: return cluster.open_stream(random.below(cluster.boards().size()));
+    case 11: {
+      const std::size_t board = random.below(cluster.boards().size());
+      return random.below(4) == 0 ? cluster.open_flood(board) : cluster.open_stream(board);
+    }
     case 9: return act_on_binding(cluster);
     case 8: return act_on_namespace(cluster);
     case 0:
@@ -207,12 +211,21 @@ void rejoin(SimCluster& cluster, std::size_t board) {
 // Its process ends in this way or that, and comes back at once or later.
 void end_board(SimCluster& cluster, std::size_t board) {
   base::Random& random = cluster.random();
-  switch (random.below(4)) {
+  switch (random.below(6)) {
     case 0: cluster.stop_board(board); break;
     case 1: cluster.crash_board(board); break;
+    case 2:
+    case 3:
+      // It comes up and is killed again, in the middle of what it takes up.
+      for (auto kills = random.below(3); kills > 0; --kills) {
+        cluster.kill_board(board);
+        cluster.start_board(board);
+        cluster.advance(up_to(random, 1500ms));
+      }
+      [[fallthrough]];
     default: cluster.kill_board(board);
   }
-  if (random.below(2) == 0) return;
+  if (random.below(3) == 0) return;
   cluster.advance(up_to(random, 5s));
   cluster.start_board(board);
 }
@@ -224,7 +237,14 @@ void disturb(SimCluster& cluster) {
   Faults& faults = cluster.faults();
   const std::size_t board = random.below(cluster.boards().size());
   const std::string& host = cluster.boards()[board]->address();
-  switch (random.below(24)) {
+  switch (random.below(26)) {
+    case 22: {
+      auto& host = cluster.boards()[board]->host();
+      host.set_calls_fail(random.below(2) == 0 ? 0.2 : 0);
+      return;
+    }
+    case 23:
+    case 24: return end_board(cluster, board);
     case 19: return end_something(cluster, *cluster.boards()[board]);
     case 20:
       if (random.below(3) == 0) rejoin(cluster, board);
@@ -421,6 +441,7 @@ std::string find_violation(SimCluster& cluster) {
   if (!cluster.wire().violation.empty()) return cluster.wire().violation;
   if (!cluster.streams().violation().empty()) return cluster.streams().violation();
   if (auto found = find_board_violation(cluster); !found.empty()) return found;
+  if (auto found = find_overfull_queue(cluster); !found.empty()) return found;
   std::map<std::string, std::int64_t> milli_cpu;
   for (const Json& pod : cluster.list(resources::pods)) {
     std::string node(pod.at({"spec", "nodeName"}).as_string());

@@ -89,6 +89,7 @@ class MemoryConnection final : public http::Http2Connection {
     co_return session;
   }
   base::CancelToken closed() const override { return gone.token(); }
+  http::Http2Backlog backlog() const override { return {}; }
   void close() override {
     for (auto& one : opened) one.session->lose();
     gone.cancel();

@@ -14,6 +14,7 @@
 #include <skiff/client/recorder.h>
 #include <skiff/http/client.h>
 #include <skiff/loop/loop.h>
+#include <skiff/net/packet_rules.h>
 #include <skiff/net/pod_network.h>
 #include <skiff/runtime/image.h>
 #include <skiff/runtime/runtime.h>
@@ -80,6 +81,10 @@ class Agent {
   // Called on the loop before a pod's containers get their SIGTERM, so that the local service
   // rules can drop it first; the returned task is awaited. Set before run().
   virtual void set_before_stop(std::function<base::Task<void>(std::string pod_uid)> hook) = 0;
+  // Called on the loop with the packet rules of a pod's hostPorts when it gets its address, and
+  // with none when it loses it. Set before run().
+  virtual void set_host_ports_callback(
+      std::function<void(std::string pod_uid, std::vector<net::ServiceRule> rules)> callback) = 0;
   // Called on the loop with the node's podCIDR once it is known. Set before run().
   virtual void set_pod_cidr_callback(std::function<void(std::string pod_cidr)> callback) = 0;
   // The host has another address now: goes into the status of the node and of its pods. On the

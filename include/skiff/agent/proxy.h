@@ -12,6 +12,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace skiff::agent {
 
@@ -46,6 +47,9 @@ class ServiceProxy {
   // Takes the address of a pod that is about to be stopped out of the rules (unless it is the last
   // that still serves). Returns true when the rules hold, false when cancelled.
   virtual base::Task<bool> begin_termination(std::string pod_ip, base::CancelToken cancel) = 0;
+  // The hostPorts of a pod, as plan_host_ports has them; none when it goes. What another pod or a
+  // Service has already is left out.
+  virtual void set_host_ports(const std::string& pod_uid, std::vector<net::ServiceRule> rules) = 0;
   // The address is free for another pod.
   virtual void forget_address(const std::string& pod_ip) = 0;
 };

@@ -13,10 +13,13 @@ namespace skiff::api {
 
 // Checks `object` against the type: wrong JSON types are invalid_argument with upstream's words
 // (`json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type
-// int32`), unknown fields are removed and named in `unknown` (`unknown field "spec.foo"`). Nulls of
-// optional fields are dropped.
+// int32`), unknown fields are removed and named in `unknown` (`unknown field "spec.foo"`), and with
+// them, in the order of the text as upstream has it, those of `duplicates` (paths of members that
+// the text had twice) that are known (`duplicate field "spec.replicas"`). Nulls of optional fields
+// are dropped.
 base::Status decode_object(const TypeInfo& type, codec::Json& object,
-                           std::vector<std::string>* unknown);
+                           std::vector<std::string>* unknown,
+                           const std::vector<std::string>& duplicates = {});
 
 // Applies the defaults of upstream's SetDefaults functions and of the schema. Idempotent.
 void apply_defaults(const TypeInfo& type, codec::Json& object);

@@ -56,6 +56,14 @@ struct UplinkOptions {
   std::function<void(bool connected)> on_change;
 };
 
+// What waits in an uplink, to be compared with the bounds of its module.
+struct UplinkLoad {
+  std::size_t watches = 0;
+  std::size_t unread_events = 0, unread_bytes = 0;  // of the watch that has most
+  std::size_t requests = 0;                         // at work, or waiting for a connection
+  http::Http2Backlog backlog;                       // of the connection
+};
+
 // Loop-only, except client(), which is thread-safe as every Client.
 class Uplink {
  public:
@@ -67,6 +75,7 @@ class Uplink {
   virtual Client& client() = 0;
   virtual void set_local(NodeChannel* local) = 0;
   virtual bool is_connected() const = 0;
+  virtual UplinkLoad load() const = 0;
   // Gives the connection up for another one: this board has another address, so that nobody hears
   // the old one any more.
   virtual void reconnect() = 0;

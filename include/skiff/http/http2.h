@@ -25,7 +25,7 @@ struct Http2ConnectOptions {
   std::string host;  // name or address to connect to
   std::uint16_t port = 0;
   std::string server_name;          // SNI and verification; empty: host
-  std::shared_ptr<TlsContext> tls;  // required
+  std::shared_ptr<TlsContext> tls;  // null = plain, and the server is known to speak HTTP/2 (gRPC)
   base::Duration connect_timeout = std::chrono::seconds(10);
   // A PING when nothing was received for so long (zero: never), and how long its answer may take
   // before the connection counts as lost.
@@ -44,10 +44,18 @@ struct Http2Request {
   base::CancelToken cancel;
 };
 
+// What waits to be sent, to be compared with the bounds of this module.
+struct Http2Backlog {
+  std::size_t streams = 0;           // that are open
+  std::size_t connection_bytes = 0;  // on their way to the socket
+  std::size_t stream_bytes = 0;      // of the stream that has most, before the connection takes it
+};
+
 // Loop-only. Streams and sessions end when the connection does; they may outlive the object.
 class Http2Connection {
  public:
   virtual ~Http2Connection() = default;
+  // Trailers come after the head's fields in `headers`.
   virtual base::Task<base::Result<ClientResponse>> send(Http2Request request) = 0;
   virtual base::Task<base::Result<std::unique_ptr<ResponseStream>>> open(Http2Request request) = 0;
   // Errors: what the server answered instead of 2xx, as unavailable (5xx), permission_denied,
@@ -58,6 +66,7 @@ class Http2Connection {
   // Cancelled when the connection has ended, for whatever reason.
   virtual base::CancelToken closed() const = 0;
   virtual void close() = 0;
+  virtual Http2Backlog backlog() const = 0;
 };
 
 // Errors: unavailable (nobody there, or a certificate that is not trusted, with the reason),

@@ -24,7 +24,8 @@ std::string expand_variables(std::string_view text,
 // Facts of the node that pods can ask for.
 struct NodeFacts {
   std::string node_name, node_ip;
-  std::int64_t allocatable_milli_cpu = 0, allocatable_memory_bytes = 0;
+  std::int64_t memory_bytes = 0;  // capacity; the rest is what pods may have of it
+  std::int64_t allocatable_milli_cpu = 0, allocatable_memory_bytes = 0, allocatable_disk_bytes = 0;
 };
 
 // A field of the downward API: metadata.name, metadata.labels['x'], spec.nodeName, status.podIP …

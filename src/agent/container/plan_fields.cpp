@@ -106,6 +106,8 @@ base::Result<std::string> plan_resource_field(const codec::Json& container,
     quantity = api::Quantity::from_milli(node.allocatable_milli_cpu);
   } else if (list == "limits" && name == "memory") {
     quantity = api::Quantity::from_units(node.allocatable_memory_bytes);
+  } else if (list == "limits" && name == "ephemeral-storage") {
+    quantity = api::Quantity::from_units(node.allocatable_disk_bytes);
   }
   if (name == "cpu")
     return std::to_string(divide_up(quantity.milli_value(), divisor.milli_value()));

@@ -3,6 +3,7 @@
 #include <skiff/api/quantity.h>
 #include <skiff/base/strings.h>
 
+#include "agent/pod/plan_admission.h"
 #include "agent/pod/plan_status.h"
 
 #include <algorithm>
@@ -113,10 +114,6 @@ base::Result<runtime::PodOptions> plan_pod_options(const codec::Json& pod,
   for (const auto& container : spec["containers"].items()) {
     if (!container["restartPolicy"].empty() || !container["restartPolicyRules"].empty())
       return missing("restartPolicy of a single container");
-    for (const auto& port : container["ports"].items())
-      if (port["hostPort"].as_int() > 0 && !spec["hostNetwork"].as_bool())
-        return missing(
-            base::concat("hostPort ", port["hostPort"].as_int(), " without hostNetwork"));
   }
   runtime::PodOptions options;
   options.uid = pod["metadata"]["uid"].as_string();
@@ -138,7 +135,8 @@ base::Result<runtime::PodOptions> plan_pod_options(const codec::Json& pod,
   options.share_process_namespace = spec["shareProcessNamespace"].as_bool();
   options.cgroup_parent = plan_cgroup_parent(pod);
   for (const auto& item : context["sysctls"].items())
-    options.sysctls.emplace_back(item["name"].as_string(), item["value"].as_string());
+    options.sysctls.emplace_back(dotted_sysctl(item["name"].as_string()),
+                                 item["value"].as_string());
   return options;
 }
 

@@ -141,6 +141,12 @@ Json plan_node(const NodeInput& input) {
        {"spec", std::move(spec)}});
 }
 
+std::int64_t allocatable_memory_bytes(const HostFacts& host) {
+  return std::max<std::int64_t>(host.memory_bytes - kMemoryAvailableMin, 0);
+}
+
+std::int64_t allocatable_disk_bytes(const HostFacts& host) { return host.disk_bytes / 10 * 9; }
+
 Json plan_node_status(const NodeInput& input, const Json& present, base::WallTime now) {
   const auto& host = input.host;
   Json capacity = Json::object({{"cpu", std::to_string(host.cpus)},
@@ -150,9 +156,8 @@ Json plan_node_status(const NodeInput& input, const Json& present, base::WallTim
                                 {"memory", base::concat(host.memory_bytes / 1024, "Ki")},
                                 {"pods", std::to_string(input.pods_max)}});
   Json allocatable = capacity;
-  allocatable.set("ephemeral-storage", std::to_string(host.disk_bytes / 10 * 9));
-  std::int64_t memory = std::max<std::int64_t>(host.memory_bytes - kMemoryAvailableMin, 0);
-  allocatable.set("memory", base::concat(memory / 1024, "Ki"));
+  allocatable.set("ephemeral-storage", std::to_string(allocatable_disk_bytes(host)));
+  allocatable.set("memory", base::concat(allocatable_memory_bytes(host) / 1024, "Ki"));
   Json info = Json::object({{"machineID", host.machine_id},
                             {"systemUUID", host.system_uuid},
                             {"bootID", host.boot_id},

@@ -24,6 +24,10 @@ struct NodeInput {
   std::string not_ready_message;
 };
 
+// What pods may have of the host.
+std::int64_t allocatable_memory_bytes(const HostFacts& host);
+std::int64_t allocatable_disk_bytes(const HostFacts& host);
+
 codec::Json plan_node(const NodeInput& input);
 // `present` is the node's status in the API: transition times of what did not change stay.
 codec::Json plan_node_status(const NodeInput& input, const codec::Json& present,

@@ -149,6 +149,10 @@ codec::Json plan_conditions(const PodRecord& record, const codec::Json& statuses
   codec::Json conditions = codec::Json::array();
   for (const auto& [type, verdict] : own)
     conditions.push_back(make_condition(record, type, verdict, now));
+  if (record.is_evicted) {
+    Verdict evicted{true, "TerminationByKubelet", record.failed_message};
+    conditions.push_back(make_condition(record, "DisruptionTarget", evicted, now));
+  }
   for (const auto& condition : record.pod["status"]["conditions"].items())
     if (find_in(conditions, condition["type"].as_string()) == nullptr)
       conditions.push_back(condition);

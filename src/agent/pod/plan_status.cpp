@@ -12,6 +12,20 @@ namespace skiff::agent {
 
 namespace {
 
+// Conditions are merged by type: what one has no more is taken away by name.
+codec::Json plan_conditions_patch(const codec::Json& before, const codec::Json& after) {
+  codec::Json patch = after;
+  for (codec::Json& condition : patch.mutable_items()) {
+    const codec::Json& wanted = condition;
+    for (const codec::Json& present : before.items()) {
+      if (present["type"].as_string() != wanted["type"].as_string()) continue;
+      for (const codec::JsonMember& member : present.members())
+        if (!wanted.contains(member.key)) condition.set(member.key, nullptr);
+    }
+  }
+  return patch;
+}
+
 codec::Json terminated_state(const ContainerRun& run) {
   const auto& status = run.status;
   codec::Json state = codec::Json::object();
@@ -237,7 +251,9 @@ codec::Json plan_pod_status(const StatusInput& input) {
   status.set("phase", phase);
   status.set("conditions", plan_conditions(record, all, phase, input.now));
   if (!record.failed_reason.empty()) status.set("reason", record.failed_reason);
-  if (!record.failed_message.empty()) status.set("message", record.failed_message);
+  if (!record.failed_message.empty())
+    status.set("message",
+               base::concat(record.is_refused ? "Pod was rejected: " : "", record.failed_message));
   if (!input.node_ip.empty()) {
     status.set("hostIP", input.node_ip);
     status.set("hostIPs", codec::Json::array({codec::Json::object({{"ip", input.node_ip}})}));
@@ -252,8 +268,9 @@ codec::Json plan_pod_status(const StatusInput& input) {
   } else if (record.started_at) {
     status.set("startTime", base::format_rfc3339(*record.started_at));
   }
-  if (!init.empty()) status.set("initContainerStatuses", std::move(init));
-  status.set("containerStatuses", std::move(regular));
+  // kubectl would show what the containers wait for, and not the reason.
+  if (!init.empty() && !record.is_refused) status.set("initContainerStatuses", std::move(init));
+  if (!record.is_refused) status.set("containerStatuses", std::move(regular));
   std::string_view qos = present["qosClass"].as_string();
   status.set("qosClass", qos.empty() ? codec::Json(plan_qos_class(record.pod)) : codec::Json(qos));
   return status;
@@ -266,7 +283,9 @@ codec::Json plan_status_patch(const codec::Json& before, const codec::Json& afte
   codec::Json changed = codec::Json::object();
   for (const auto& member : after.members()) {
     if (before[member.key] == member.value) continue;
-    codec::Json value = member.value;
+    codec::Json value = member.key == "conditions"
+                            ? plan_conditions_patch(before["conditions"], member.value)
+                            : member.value;
     // Merged by "ip" otherwise: an old address would stay.
     const bool is_by_ip = member.key == "podIPs" || member.key == "hostIPs";
     if (is_by_ip && !before[member.key].empty()) {

@@ -5,6 +5,8 @@
 #include <skiff/loop/work_pool.h>
 #include <skiff/sys/files.h>
 
+#include "agent/limits.h"
+
 #include <algorithm>
 
 namespace skiff::agent {
@@ -78,7 +80,7 @@ void PodManager::on_pod(const api::StoredObject& before, const api::StoredObject
   }
 }
 
-base::Task<void> PodManager::remove_orphans() {
+base::Task<void> PodManager::remove_orphans(base::CancelToken cancel) {
   std::string pods_dir = context_.options.data_dir + "/pods";
   auto list = [pods_dir] { return sys::list_folder(pods_dir); };
   auto names = co_await loop::run_blocking(*context_.options.work, std::move(list));
@@ -86,27 +88,39 @@ base::Task<void> PodManager::remove_orphans() {
   for (const auto& entry : adopted_) orphans.insert(entry.first);
   if (names) orphans.insert(names->begin(), names->end());
   adopted_.clear();
-  auto* runtime = context_.options.runtime;
-  auto* network = hooks_.network;
-  for (const auto& uid : orphans) {
-    if (find(uid) != nullptr) continue;
-    base::log_info("removing what is left of a pod that is gone", {{"uid", uid}});
-    std::string logs = context_.options.data_dir + "/log/pods";
-    VolumeFolders folders{context_.pod_dir(uid), context_.volatile_dir(uid)};
-    auto remove = [runtime, network, uid, logs, folders]() -> base::Status {
-      SKIFF_RETURN_IF_ERROR(runtime->remove_pod(uid));
-      if (network != nullptr) SKIFF_RETURN_IF_ERROR(network->detach(uid));
-      SKIFF_RETURN_IF_ERROR(tear_down_volumes(folders));
-      if (auto entries = sys::list_folder(logs))
-        for (const auto& entry : *entries)
-          if (base::ends_with(entry, "_" + uid))
-            SKIFF_RETURN_IF_ERROR(sys::remove_tree(logs + "/" + entry));
-      return sys::remove_tree(folders.pod_dir);
-    };
-    auto status = co_await loop::run_blocking(*context_.options.work, std::move(remove));
-    if (!status.is_ok())
-      base::log_warning("what is left of a pod was not removed", {{"uid", uid}, {"error", status}});
+  for (auto it = orphans.begin(); it != orphans.end();)
+    it = find(*it) != nullptr ? orphans.erase(it) : std::next(it);
+  while (!orphans.empty() && !cancel.is_cancelled()) {
+    std::set<std::string> left;
+    for (const auto& uid : orphans) {
+      auto removing = remove_orphan(uid);
+      auto removed = co_await std::move(removing);
+      if (!removed.is_ok()) left.insert(uid);
+    }
+    orphans = std::move(left);
+    if (!orphans.empty()) co_await base::sleep(context_.timers(), kConfigRetry, cancel);
   }
+}
+
+base::Task<base::Status> PodManager::remove_orphan(std::string uid) {
+  base::log_info("removing what is left of a pod that is gone", {{"uid", uid}});
+  std::string logs = context_.options.data_dir + "/log/pods";
+  VolumeFolders folders{context_.pod_dir(uid), context_.volatile_dir(uid)};
+  auto remove = [runtime = context_.options.runtime, network = hooks_.network, uid, logs,
+                 folders]() -> base::Status {
+    SKIFF_RETURN_IF_ERROR(runtime->remove_pod(uid));
+    if (network != nullptr) SKIFF_RETURN_IF_ERROR(network->detach(uid));
+    SKIFF_RETURN_IF_ERROR(tear_down_volumes(folders));
+    if (auto entries = sys::list_folder(logs))
+      for (const auto& entry : *entries)
+        if (base::ends_with(entry, "_" + uid))
+          SKIFF_RETURN_IF_ERROR(sys::remove_tree(logs + "/" + entry));
+    return sys::remove_tree(folders.pod_dir);
+  };
+  auto status = co_await loop::run_blocking(*context_.options.work, std::move(remove));
+  if (!status.is_ok())
+    base::log_warning("what is left of a pod was not removed", {{"uid", uid}, {"error", status}});
+  co_return status;
 }
 
 void PodManager::on_runtime_event(const std::string& pod_uid, const std::string& container_id) {

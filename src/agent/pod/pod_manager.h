@@ -25,8 +25,9 @@ class PodManager {
                    std::vector<std::pair<std::string, net::PodAddress>> addresses);
   // From the informer.
   void on_pod(const api::StoredObject& before, const api::StoredObject& after);
-  // Removes what belongs to no pod of the API; call once after the first list.
-  base::Task<void> remove_orphans();
+  // Removes what belongs to no pod of the API; call once after the first list. Returns when nothing
+  // of it is left, or when cancelled.
+  base::Task<void> remove_orphans(base::CancelToken cancel);
   void on_runtime_event(const std::string& pod_uid, const std::string& container_id);
   void on_config_change(const std::string& pod_uid);
   void on_node_address();
@@ -42,6 +43,7 @@ class PodManager {
   void add(codec::Json pod);
   base::Task<void> run_worker(std::string uid);
   PodAdoption take_adoption(const std::string& uid);
+  base::Task<base::Status> remove_orphan(std::string uid);
 
   const AgentContext& context_;
   PodWorkerHooks& hooks_;

@@ -61,6 +61,10 @@ struct PodRecord {
   bool terminating = false;
   // Of a pod that the agent failed by itself ("DeadlineExceeded", "Evicted", …).
   std::string failed_reason, failed_message;
+  // The node does not take the pod: nothing of it was ever started.
+  bool is_refused = false;
+  // It used more than it may: it ends without a grace period.
+  bool is_evicted = false;
 
   ContainerRecord* find(std::string_view name) {
     for (auto& record : containers)

@@ -8,6 +8,7 @@
 #include "agent/images/image_puller.h"
 #include "agent/limits.h"
 #include "agent/pod/config_cache.h"
+#include "agent/pod/plan_admission.h"
 #include "agent/pod/plan_status.h"
 #include "agent/pod/wait.h"
 #include "agent/volumes/token_cache.h"
@@ -88,6 +89,11 @@ void PodWorker::set_pod(codec::Json pod) {
   writer_.set_api_object(pod);
   codec::Json api_status = pod["status"];
   bool failed_elsewhere = is_terminal_phase(api_status["phase"].as_string());
+  const codec::Json& now = std::as_const(pod)["metadata"];
+  const codec::Json& before = std::as_const(record_.pod)["metadata"];
+  // Volumes of the downward API show them.
+  if (now["labels"] != before["labels"] || now["annotations"] != before["annotations"])
+    config_changed_ = true;
   record_.pod = std::move(pod);
   if (!local_status_.is_null() && !failed_elsewhere) {
     // Ours is newer, but conditions of others come from the API.
@@ -139,12 +145,22 @@ void PodWorker::on_config_change() {
 }
 
 bool PodWorker::wants_termination() {
-  if (removed_ || record_.terminating) return true;
+  if (removed_ || record_.terminating || record_.is_evicted) return true;
   if (!record_.pod["metadata"]["deletionTimestamp"].empty()) return true;
   if (is_terminal_phase(record_.pod["status"]["phase"].as_string())) return true;
   if (is_past_deadline(record_, context_.age_of())) {
     record_.failed_reason = "DeadlineExceeded";
     record_.failed_message = "Pod was active on the node longer than the specified deadline";
+    return true;
+  }
+  bool is_new = machine_.state() == S::waiting &&
+                std::none_of(record_.containers.begin(), record_.containers.end(),
+                             [](const auto& c) { return c.current.has_value(); });
+  auto refusal = is_new ? plan_admission(record_.pod) : std::nullopt;
+  if (refusal) {
+    record_.is_refused = true;
+    record_.failed_reason = refusal->reason;
+    record_.failed_message = refusal->message;
     return true;
   }
   return false;
@@ -163,10 +179,12 @@ base::Task<void> PodWorker::run(base::CancelToken stop) {
   base::TaskScope scope(*context_.options.executor);
   base::CancelCallback cancel_writer(stop, [&scope] { scope.cancel(); });
   scope.spawn(writer_.run(scope.token()));
+  scope.spawn(watch_volume_sizes(scope.token()));
   std::string space(record_.pod["metadata"]["namespace"].as_string());
   if (machine_.state() != S::finished)
     context_.configs->retain(uid_, space, plan_config_names(record_.pod));
   if (machine_.state() == S::running) {
+    publish_host_ports();
     sandbox_dirty_ = true;
     for (auto& container : record_.containers) {
       if (!container.is_running()) continue;
@@ -304,6 +322,8 @@ base::Task<void> PodWorker::be_cleaning() {
       base::log_warning("final status of a pod was not saved", {{"error", saved}});
   }
   co_await probes_.join();
+  if (has_host_ports_) hooks_.host_ports(uid_, {});
+  has_host_ports_ = false;
   auto* runtime = context_.options.runtime;
   auto* network = hooks_.network;
   auto folders_here = folders();

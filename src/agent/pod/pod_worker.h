@@ -36,6 +36,7 @@ struct PodAdoption {
 struct PodWorkerHooks {
   net::PodNetwork* network = nullptr;  // null until the node has its podCIDR
   std::function<base::Task<void>(std::string)> before_stop;
+  std::function<void(std::string, std::vector<net::ServiceRule>)> host_ports;
 };
 
 struct PreparationStep;
@@ -106,6 +107,8 @@ class PodWorker {
   base::Task<void> undo_nothing();
   base::Task<void> undo_sandbox();
   base::Task<void> undo_network();
+  void publish_host_ports();
+  base::Task<void> watch_volume_sizes(base::CancelToken cancel);
 
   // Containers.
   base::Task<void> refresh_dirty();
@@ -161,6 +164,7 @@ class PodWorker {
   std::vector<std::string> dirty_containers_;
   std::set<std::string> early_exits_;
   bool sandbox_dirty_ = false, removed_ = false, volumes_ready_ = false, config_changed_ = false;
+  bool has_host_ports_ = false;  // rules for them were asked for
   VolumePaths volume_paths_;
   std::optional<base::MonotonicTime> tokens_refresh_at_;
   std::optional<base::MonotonicTime> terminating_since_;

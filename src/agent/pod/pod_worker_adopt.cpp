@@ -116,7 +116,10 @@ void PodWorker::adopt(PodAdoption adoption) {
     record_.failed_message = record_.pod["status"]["message"].as_string();
     local_status_ = record_.pod["status"];
     writer_.set(local_status_);
-    machine_ = PodStateMachine(PodPhaseState::finished);
+    // Whoever was here before may not have come to clean up.
+    const bool has_rest =
+        adoption.sandbox || !adoption.containers.empty() || !adoption.pod_ip.empty();
+    machine_ = PodStateMachine(has_rest ? PodPhaseState::cleaning : PodPhaseState::finished);
     return;
   }
   for (auto& record : record_.containers) {

@@ -285,7 +285,7 @@ base::Task<base::Result<runtime::ContainerOptions>> PodWorker::make_options(std:
   if (!non_root.is_ok()) co_return non_root;
   options.command = plan_arguments(spec["command"], *env);
   options.args = plan_arguments(spec["args"], *env);
-  options.resources = plan_resources(record_.pod, spec, context_.node.allocatable_memory_bytes);
+  options.resources = plan_resources(record_.pod, spec, context_.node.memory_bytes);
   options.log_path = log_path(context_.options.data_dir, record_.pod, name, options.attempt);
   options.log_bytes_max = context_.options.log_bytes_max;
   options.log_files_max = context_.options.log_files_max;

@@ -7,6 +7,7 @@
 #include "agent/limits.h"
 #include "agent/pod/config_cache.h"
 #include "agent/pod/pod_worker.h"
+#include "agent/proxy/plan_host_ports.h"
 #include "agent/volumes/token_cache.h"
 
 #include <algorithm>
@@ -112,11 +113,21 @@ base::Task<base::Status> PodWorker::step_network() {
     co_return address.status();
   }
   record_.pod_ip = address->ipv4;
+  publish_host_ports();
   co_return base::Status();
+}
+
+void PodWorker::publish_host_ports() {
+  if (!hooks_.host_ports) return;
+  auto rules = plan_host_ports(record_.pod, record_.pod_ip);
+  if (rules.empty() && !has_host_ports_) return;
+  has_host_ports_ = !rules.empty();
+  hooks_.host_ports(uid_, std::move(rules));
 }
 
 base::Task<void> PodWorker::undo_network() {
   record_.pod_ip.clear();
+  publish_host_ports();
   if (is_host_network() || hooks_.network == nullptr) co_return;
   auto* network = hooks_.network;
   std::string uid = uid_;

@@ -77,6 +77,7 @@ base::Task<void> PodWorker::stop_unhealthy() {
 }
 
 base::MonotonicTime PodWorker::grace_deadline(base::MonotonicTime since) const {
+  if (record_.is_evicted) return since;
   return since + std::chrono::seconds(std::max<std::int64_t>(grace_seconds_of(record_.pod), 0));
 }
 
@@ -147,7 +148,9 @@ base::Task<void> PodWorker::stop_container(std::string name, std::string message
 base::Task<void> PodWorker::be_terminating() {
   terminating_since_ = context_.monotonic();
   bool is_failure = !record_.failed_reason.empty();
-  if (is_failure) event(EventType::normal, record_.failed_reason, record_.failed_message);
+  if (is_failure)
+    event(record_.is_refused || record_.is_evicted ? EventType::warning : EventType::normal,
+          record_.failed_reason, record_.failed_message);
   starting_.cancel();
   probes_.stop_all_but_readiness();
   publish();

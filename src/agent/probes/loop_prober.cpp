@@ -2,11 +2,13 @@
 
 #include <skiff/base/strings.h>
 #include <skiff/base/unique_fd.h>
+#include <skiff/http/http2.h>
 #include <skiff/http/tls.h>
 #include <skiff/loop/connect.h>
 #include <skiff/loop/work_pool.h>
 
 #include "agent/limits.h"
+#include "agent/probes/plan_grpc.h"
 
 #include <fcntl.h>
 #include <netdb.h>
@@ -82,6 +84,8 @@ class LoopProber final : public Prober {
                                    base::CancelToken cancel) override;
   base::Task<ProbeResult> connect_tcp(std::string host, std::uint16_t port, base::Duration timeout,
                                       base::CancelToken cancel) override;
+  base::Task<ProbeResult> check_grpc(GrpcCheck check, base::Duration timeout,
+                                     base::CancelToken cancel) override;
   base::Task<ProbeResult> exec(std::string container_id, std::vector<std::string> command,
                                base::Duration timeout, base::CancelToken cancel) override;
 
@@ -162,6 +166,44 @@ base::Task<ProbeResult> LoopProber::connect_tcp(std::string host, std::uint16_t 
     co_return failure(base::concat("dial tcp ", host, ":", port, ": i/o timeout"));
   co_return failure(
       base::concat("dial tcp ", host, ":", port, ": connect: ", base::to_lower(strerror(error))));
+}
+
+base::Task<ProbeResult> LoopProber::check_grpc(GrpcCheck check, base::Duration timeout,
+                                               base::CancelToken cancel) {
+  if (options_.loop == nullptr) co_return failure("gRPC probes need an event loop");
+  bool v6 = check.host.find(':') != std::string::npos;
+  std::string address = v6 ? base::concat("[", check.host, "]:", check.port)
+                           : base::concat(check.host, ":", check.port);
+  Deadline deadline(*options_.timers, timeout, cancel);
+  http::Http2ConnectOptions where;
+  where.host = check.host;
+  where.port = check.port;
+  where.connect_timeout = timeout;
+  where.cancel = deadline.token();
+  auto connecting = http::connect_http2(*options_.loop, std::move(where));
+  auto connection = co_await std::move(connecting);
+  if (!connection) {
+    base::Status why = connection.status();
+    if (deadline.is_over()) why = {base::Code::deadline_exceeded, ""};
+    co_return failure(grpc_connect_failure(address, why, timeout));
+  }
+  http::Http2Request request;
+  request.method = "POST";
+  request.target = "/grpc.health.v1.Health/Check";
+  request.headers.add("content-type", "application/grpc");
+  request.headers.add("te", "trailers");
+  request.headers.add("user-agent", "kube-probe/1.36");
+  request.body = grpc_health_request(check.service);
+  request.timeout = timeout;
+  request.body_bytes_max = kProbeBodyBytesMax;
+  request.cancel = deadline.token();
+  auto sending = (*connection)->send(std::move(request));
+  auto answer = co_await std::move(sending);
+  (*connection)->close();
+  if (!answer) co_return failure(grpc_call_failure(answer.status(), timeout));
+  co_return plan_grpc_health({answer->status, answer->headers.get("grpc-status"),
+                              answer->headers.get("grpc-message"), answer->body},
+                             timeout);
 }
 
 // Appends what a pipe has; false at its end.

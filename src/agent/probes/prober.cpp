@@ -69,8 +69,15 @@ base::Task<ProbeResult> run_action(Prober& prober, base::Timers& timers, const c
     ProbeResult result{slept, slept ? "" : "cancelled"};
     co_return result;
   }
-  std::string_view kind = action.contains("grpc") ? "grpc" : "unknown";
-  ProbeResult unsupported{false, base::concat("handlers of kind ", kind, " are not supported")};
+  if (action.contains("grpc")) {
+    GrpcCheck check;
+    check.host = pod_ip;
+    check.port = resolve_port(container, action["grpc"]["port"]);
+    check.service = action["grpc"]["service"].as_string();
+    auto task = prober.check_grpc(std::move(check), timeout, cancel);
+    co_return co_await std::move(task);
+  }
+  ProbeResult unsupported{false, "handlers of this kind are not supported"};
   co_return unsupported;
 }
 

@@ -22,6 +22,12 @@ struct HttpGet {
   std::vector<std::pair<std::string, std::string>> headers;
 };
 
+// A gRPC server's own word on its health; `service` may be empty.
+struct GrpcCheck {
+  std::string host, service;
+  std::uint16_t port = 0;
+};
+
 struct ProbeResult {
   bool is_success = false;
   std::string output;  // of a failure: the sentence for the event
@@ -35,6 +41,8 @@ class Prober {
                                            base::CancelToken cancel) = 0;
   virtual base::Task<ProbeResult> connect_tcp(std::string host, std::uint16_t port,
                                               base::Duration timeout, base::CancelToken cancel) = 0;
+  virtual base::Task<ProbeResult> check_grpc(GrpcCheck check, base::Duration timeout,
+                                             base::CancelToken cancel) = 0;
   // Output of stdout and stderr together, cut to 10 KiB.
   virtual base::Task<ProbeResult> exec(std::string container_id, std::vector<std::string> command,
                                        base::Duration timeout, base::CancelToken cancel) = 0;
@@ -45,7 +53,7 @@ std::uint16_t resolve_port(const codec::Json& container, const codec::Json& port
 HttpGet make_http_get(const codec::Json& action, const codec::Json& container,
                       const std::string& pod_ip, std::string_view user_agent);
 
-// Runs the action of a probe or hook (httpGet, tcpSocket, exec, sleep).
+// Runs the action of a probe or hook (httpGet, tcpSocket, grpc, exec, sleep).
 // REQUIRES: `action`, `container` and `pod_ip` outlive the task.
 base::Task<ProbeResult> run_action(Prober& prober, base::Timers& timers, const codec::Json& action,
                                    const codec::Json& container, std::string container_id,

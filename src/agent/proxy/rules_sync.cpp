@@ -1,4 +1,5 @@
 #include "agent/limits.h"
+#include "agent/proxy/plan_host_ports.h"
 #include "agent/proxy/plan_service_rules.h"
 #include "agent/proxy/service_table.h"
 
@@ -31,6 +32,7 @@ class RulesSync final : public ServiceProxy {
   bool has_applied() const override { return applied_ > 0; }
   base::Task<bool> begin_termination(std::string pod_ip, base::CancelToken cancel) override;
   void forget_address(const std::string& pod_ip) override;
+  void set_host_ports(const std::string& pod_uid, std::vector<net::ServiceRule> rules) override;
 
  private:
   struct Waiter {
@@ -58,7 +60,8 @@ class RulesSync final : public ServiceProxy {
 
   std::set<std::string> leaving_;
   std::set<std::string> dirty_;
-  std::map<std::string, std::vector<net::ServiceRule>> planned_;  // by Service
+  std::map<std::string, std::vector<net::ServiceRule>> planned_;     // by Service
+  std::map<std::string, std::vector<net::ServiceRule>> host_ports_;  // by pod
   std::uint64_t wanted_ = 1;
   std::uint64_t applied_ = 0;
   std::vector<Waiter> waiters_;
@@ -92,6 +95,11 @@ net::RuleSet RulesSync::rule_set() const {
   set.service_cidr = options_.service_cidr;
   for (const auto& entry : planned_)
     set.services.insert(set.services.end(), entry.second.begin(), entry.second.end());
+  std::vector<net::ServiceRule> host_ports;
+  for (const auto& entry : host_ports_)
+    host_ports.insert(host_ports.end(), entry.second.begin(), entry.second.end());
+  for (auto& rule : without_conflicts(set.services, std::move(host_ports)))
+    set.services.push_back(std::move(rule));
   return set;
 }
 
@@ -150,6 +158,15 @@ base::Task<bool> RulesSync::begin_termination(std::string pod_ip, base::CancelTo
 
 void RulesSync::forget_address(const std::string& pod_ip) {
   if (leaving_.erase(pod_ip) > 0) mark_users_of(pod_ip);
+}
+
+void RulesSync::set_host_ports(const std::string& pod_uid, std::vector<net::ServiceRule> rules) {
+  if (rules.empty())
+    host_ports_.erase(pod_uid);
+  else
+    host_ports_[pod_uid] = std::move(rules);
+  ++wanted_;
+  changed_.notify();
 }
 
 }  // namespace

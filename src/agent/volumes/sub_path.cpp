@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <set>
+#include <vector>
 
 namespace skiff::agent {
 
@@ -17,11 +19,11 @@ namespace {
 base::Status check_sub_path(std::string_view path) {
   if (!path.empty() && path[0] == '/')
     return base::invalid_argument(
-        base::concat("subPath ", base::quote(path), " must not be an absolute path"));
+        base::concat("error SubPath `", path, "` must not be an absolute path"));
   for (auto part : base::split(path, '/'))
     if (part == "..")
       return base::invalid_argument(
-          base::concat("subPath ", base::quote(path), " must not contain '..'"));
+          base::concat("unable to provision SubPath `", path, "`: must not contain '..'"));
   return {};
 }
 
@@ -50,18 +52,19 @@ base::Status make_missing(int root, std::string_view path) {
 }  // namespace
 
 base::Result<std::string> expand_sub_path(std::string_view expression, const EnvList& env) {
-  bool is_known = true;
+  std::set<std::string> missing;
   static const std::string kEmpty;
   auto find = [&](std::string_view name) -> const std::string* {
     for (const auto& [key, value] : env)
-      if (key == name) return &value;
-    is_known = false;
+      if (key == name && !value.empty()) return &value;
+    missing.emplace(name);
     return &kEmpty;
   };
   std::string path = expand_variables(expression, find);
-  if (!is_known)
-    return base::invalid_argument(base::concat(
-        "failed to expand subPathExpr ", base::quote(expression), ": a variable is not defined"));
+  if (!missing.empty())
+    return base::invalid_argument(
+        base::concat("missing value for ",
+                     base::join(std::vector<std::string>(missing.begin(), missing.end()), ", ")));
   SKIFF_RETURN_IF_ERROR(check_sub_path(path));
   return path;
 }

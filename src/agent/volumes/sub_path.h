@@ -11,8 +11,8 @@
 
 namespace skiff::agent {
 
-// subPathExpr with the container's variables. Errors: invalid_argument for an unknown variable, an
-// absolute path, or "..".
+// subPathExpr with the container's variables. Errors in the kubelet's words: invalid_argument for
+// variables that are unknown or empty, an absolute path, or "..".
 base::Result<std::string> expand_sub_path(std::string_view expression, const EnvList& env);
 
 // Opens `sub_path` inside `volume` (makes folders that are missing, 0750), binds what was opened

@@ -14,6 +14,10 @@ using codec::Json;
 
 namespace {
 
+// Of clients other than kubectl; those without a version know no exit code.
+constexpr const char* kOlderWebSocketProtocols[] = {"v4.base64.channel.k8s.io", "channel.k8s.io",
+                                                    "base64.channel.k8s.io"};
+
 Json stream_options(const RequestContext& context) {
   Json options = Json::object();
   for (std::string_view flag : {"stdin", "stdout", "stderr", "tty"}) {
@@ -119,6 +123,9 @@ base::Task<ResponseOutcome> handle_exec(RequestContext& context) {
   upgrade->protocols = {"v5.channel.k8s.io", "v4.channel.k8s.io"};
   upgrade->stream_types = stream_types_of(wanted);
   const bool is_websocket = transport == http::Upgrade::Transport::websocket;
+  if (is_websocket)
+    upgrade->protocols.insert(upgrade->protocols.end(), std::begin(kOlderWebSocketProtocols),
+                              std::end(kOlderWebSocketProtocols));
   auto* metrics = context.services.metrics.get();
   upgrade->run = [node, is_websocket, metrics](http::ChannelSession& session) {
     metrics->count_stream(is_websocket, session.protocol());

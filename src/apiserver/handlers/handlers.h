@@ -43,7 +43,8 @@ base::Task<api::Outcome<registry::Written>> update_object(RequestContext& contex
 enum class PatchKind : unsigned char { json, merge, strategic, apply };
 base::Task<api::Outcome<registry::Written>> patch_object(RequestContext& context, PatchKind kind,
                                                          codec::Json patch,
-                                                         WriteParameters parameters);
+                                                         WriteParameters parameters,
+                                                         std::vector<std::string> notes = {});
 base::Task<api::Outcome<registry::Deleted>> delete_object(RequestContext& context,
                                                           registry::DeleteOptions options);
 base::Task<api::Outcome<codec::Json>> request_token(RequestContext& context, codec::Json request);

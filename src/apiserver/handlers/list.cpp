@@ -54,6 +54,14 @@ std::size_t stored_bytes(const Selected& selected) {
   return bytes;
 }
 
+// A list that cannot go on as it was tells how to go on all the same.
+ResponseOutcome expired_list(const api::ApiError& error, const std::string& token) {
+  if (error.reason != api::Reason::expired || token.empty()) return error;
+  codec::Json status = error.to_json();
+  status["metadata"].set("continue", continue_at_latest(token));
+  return json_response(error.code, Form{}, status);
+}
+
 }  // namespace
 
 base::Task<ResponseOutcome> handle_list(RequestContext& context) {
@@ -62,9 +70,12 @@ base::Task<ResponseOutcome> handle_list(RequestContext& context) {
   SKIFF_CO_TRY(auto parameters, list_parameters(context.query));
   auto scope = context.scope();
   scope.name.clear();
+  const std::string token = parameters.continue_token;
   auto selecting = select_objects(context.services, std::move(scope), std::move(parameters),
                                   context.request.cancel);
-  SKIFF_CO_TRY(auto selected, co_await std::move(selecting));
+  auto selection = co_await std::move(selecting);
+  if (!selection.is_ok()) co_return expired_list(selection.error(), token);
+  Selected selected = std::move(selection).value();
   ObjectEncoder encoder(*context.info.type, form, static_cast<IncludeObject>(include),
                         context.services.clock());
   const bool whole = form.yaml || form.pretty || stored_bytes(selected) <= kListWholeBytesMax;

@@ -1,6 +1,7 @@
 #include <skiff/base/strings.h>
 
 #include "apiserver/handlers/handlers.h"
+#include "apiserver/streams/channel_frames.h"
 #include "apiserver/streams/node_request.h"
 
 namespace skiff::apiserver {
@@ -84,6 +85,39 @@ base::Task<void> send_logs(std::shared_ptr<client::NodeStream> node, http::BodyW
   node->close();
 }
 
+// The same as messages of a WebSocket.
+base::Task<void> send_log_messages(std::shared_ptr<client::NodeStream> node,
+                                   http::ChannelSession& session) {
+  base::CancelCallback on_gone(session.cancel(), [node] { node->close(); });
+  for (;;) {
+    auto reading = node->read();
+    auto frame = co_await std::move(reading);
+    if (!frame.is_ok() || !*frame) break;
+    client::NodeFrame& got = **frame;
+    if (got.channel != kOutput) continue;
+    if (!got.data.empty()) {
+      auto sending =
+          send_frame(session, http::ChannelFrame::Kind::data, kOutput, std::move(got.data));
+      bool alive = co_await std::move(sending);
+      if (!alive) break;
+    }
+    if (got.end) break;
+  }
+  node->close();
+}
+
+http::Response log_messages(std::shared_ptr<client::NodeStream> node) {
+  http::Response response;
+  response.status = 101;
+  response.upgrade = std::make_unique<http::Upgrade>();
+  response.upgrade->transport = http::Upgrade::Transport::websocket;
+  response.upgrade->protocols = {"binary.k8s.io", "base64.binary.k8s.io"};
+  response.upgrade->run = [node](http::ChannelSession& session) {
+    return send_log_messages(node, session);
+  };
+  return response;
+}
+
 }  // namespace
 
 base::Task<ResponseOutcome> handle_logs(RequestContext& context) {
@@ -99,6 +133,9 @@ base::Task<ResponseOutcome> handle_logs(RequestContext& context) {
                                   std::move(options));
   SKIFF_CO_TRY(auto stream, co_await std::move(opening));
   std::shared_ptr<client::NodeStream> shared(std::move(stream));
+  auto upgrade = wanted_upgrade(context.request);
+  if (upgrade.is_ok() && upgrade.value() == http::Upgrade::Transport::websocket)
+    co_return log_messages(std::move(shared));
   http::Response response;
   response.headers.set("Content-Type", "text/plain");
   response.headers.set("Cache-Control", "no-cache, private");

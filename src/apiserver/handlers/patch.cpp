@@ -3,8 +3,11 @@
 #include <skiff/api/patch.h>
 #include <skiff/base/strings.h>
 
+#include <algorithm>
+
 #include "apiserver/handlers/handlers.h"
 #include "apiserver/handlers/identity.h"
+#include "apiserver/handlers/patch_notes.h"
 #include "apiserver/hooks.h"
 
 namespace skiff::apiserver {
@@ -17,21 +20,46 @@ namespace {
 class PatchTransform final : public registry::Transform {
  public:
   PatchTransform(RequestContext& context, PatchKind kind, const Json& patch,
-                 const WriteParameters& parameters, const api::TypeInfo& type)
-      : context_(context), kind_(kind), patch_(patch), parameters_(parameters), type_(type) {}
+                 const WriteParameters& parameters, const api::TypeInfo& type,
+                 const std::vector<std::string>& notes)
+      : context_(context),
+        kind_(kind),
+        patch_(patch),
+        parameters_(parameters),
+        type_(type),
+        notes_(notes) {}
 
   api::Outcome<Json> apply(const Json& live) override {
     SKIFF_TRY(auto patched, merge(live));
     // Warnings of an earlier try would repeat.
     context_.warnings.clear();
-    SKIFF_TRY(auto object,
-              check_object(context_, type_, std::move(patched), parameters_.field_validation, {}));
+    // A refusal shows what these patches make, fields that are none included.
+    const bool is_shown = parameters_.field_validation == FieldValidation::strict &&
+                          (kind_ == PatchKind::json || kind_ == PatchKind::merge);
+    const Json shown = is_shown ? patched : Json();
+    std::vector<std::string> unknown;
+    SKIFF_TRY(auto object, check_object(context_, type_, std::move(patched),
+                                        FieldValidation::ignore, {}, &unknown));
+    SKIFF_CHECK(judge(std::move(unknown), shown));
     if (&type_ == context_.info.type->type) api::apply_defaults(type_, object);
     SKIFF_CHECK(check_identity(object, live));
     return object;
   }
 
  private:
+  // What the patch says twice, then what is no field, in the order of the names.
+  api::Outcome<> judge(std::vector<std::string> unknown, const Json& shown) {
+    if (parameters_.field_validation == FieldValidation::ignore) return api::Done{};
+    std::sort(unknown.begin(), unknown.end());
+    std::vector<std::string> notes = notes_;
+    notes.insert(notes.end(), unknown.begin(), unknown.end());
+    if (notes.empty()) return api::Done{};
+    if (parameters_.field_validation == FieldValidation::strict)
+      return strict_patch_error(kind_, patch_, shown, notes);
+    context_.warnings.insert(context_.warnings.end(), notes.begin(), notes.end());
+    return api::Done{};
+  }
+
   api::Outcome<Json> merge(const Json& live) {
     auto outcome = [](api::PatchResult result) -> api::Outcome<Json> {
       if (auto* error = std::get_if<api::ApiError>(&result)) return std::move(*error);
@@ -80,6 +108,7 @@ class PatchTransform final : public registry::Transform {
   const Json& patch_;
   const WriteParameters& parameters_;
   const api::TypeInfo& type_;
+  const std::vector<std::string>& notes_;  // of the patch itself
 };
 
 api::Outcome<PatchKind> patch_kind(const http::Request& request) {
@@ -97,7 +126,7 @@ api::Outcome<PatchKind> patch_kind(const http::Request& request) {
 // The applied configuration is an object of the type by itself: names, kind and fields.
 api::Outcome<Json> check_applied(RequestContext& context, const api::TypeInfo& type, Json applied,
                                  const WriteParameters& parameters,
-                                 std::vector<std::string> unknown) {
+                                 const std::vector<std::string>& duplicates) {
   if (std::as_const(applied)["apiVersion"].as_string().empty() ||
       std::as_const(applied)["kind"].as_string().empty()) {
     return api::bad_request_error(
@@ -106,18 +135,18 @@ api::Outcome<Json> check_applied(RequestContext& context, const api::TypeInfo& t
   if (!std::as_const(applied)["metadata"]["managedFields"].empty()) {
     return api::bad_request_error("metadata.managedFields must be nil");
   }
-  return check_object(context, type, std::move(applied), parameters.field_validation,
-                      std::move(unknown));
+  return check_object(context, type, std::move(applied), parameters.field_validation, duplicates);
 }
 
 }  // namespace
 
 base::Task<api::Outcome<registry::Written>> patch_object(RequestContext& context, PatchKind kind,
-                                                         Json patch, WriteParameters parameters) {
+                                                         Json patch, WriteParameters parameters,
+                                                         std::vector<std::string> notes) {
   const auto* type = body_type(context.info);
   if (type == nullptr) co_return api::internal_api_error("the subresource has no type");
   const auto before = context.warnings;
-  PatchTransform transform(context, kind, patch, parameters, *type);
+  PatchTransform transform(context, kind, patch, parameters, *type, notes);
   registry::WriteOptions options;
   options.dry_run = parameters.dry_run;
   options.field_manager = parameters.field_manager;
@@ -135,20 +164,17 @@ base::Task<ResponseOutcome> handle_patch(RequestContext& context) {
   SKIFF_CO_TRY(auto kind, patch_kind(context.request));
   SKIFF_CO_TRY(auto parameters, write_parameters(context, "PatchOptions"));
   SKIFF_CO_TRY(auto form, negotiate(context, true));
-  std::vector<std::string> unknown;
-  SKIFF_CO_TRY(auto patch, parse_body(context, context.info.type->kind, &unknown));
+  std::vector<std::string> duplicates, notes;
+  SKIFF_CO_TRY(auto patch, parse_body(context, context.info.type->kind, &duplicates));
   if (kind == PatchKind::apply) {
     const auto* type = body_type(context.info);
     if (type == nullptr) co_return api::internal_api_error("the subresource has no type");
-    SKIFF_CO_TRY(patch,
-                 check_applied(context, *type, std::move(patch), parameters, std::move(unknown)));
-  } else if (!unknown.empty() && parameters.field_validation == FieldValidation::strict) {
-    co_return api::bad_request_error(
-        base::concat("strict decoding error: ", base::join(unknown, ", ")));
-  } else if (parameters.field_validation == FieldValidation::warn) {
-    context.warnings = std::move(unknown);
+    SKIFF_CO_TRY(patch, check_applied(context, *type, std::move(patch), parameters, duplicates));
+  } else {
+    notes = patch_notes(kind, patch, duplicates);
   }
-  auto patching = patch_object(context, kind, std::move(patch), std::move(parameters));
+  auto patching =
+      patch_object(context, kind, std::move(patch), std::move(parameters), std::move(notes));
   SKIFF_CO_TRY(auto written, co_await std::move(patching));
   co_return written_response(context, written.created ? 201 : 200, written);
 }

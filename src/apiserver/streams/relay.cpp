@@ -32,9 +32,20 @@ base::Task<void> forward_input(std::shared_ptr<client::NodeStream> node,
   node->close();
 }
 
+// What a client may read on the error channel: a Status, or of clients that know none its words.
+std::string error_text(const http::ChannelSession& session, std::string status) {
+  if (session.protocol().substr(0, 1) == "v") return status;
+  auto parsed = codec::parse_json(status);
+  if (!parsed) return status;
+  const codec::Json& tree = *parsed;
+  if (tree["status"].as_string() == "Success") return {};
+  return std::string(tree["message"].as_string());
+}
+
 // The last word on the error channel: clients take silence for success.
 base::Task<void> tell_broken(http::ChannelSession& session, base::Status why) {
-  auto status = codec::write_json(api::internal_api_error(why.message()).to_json());
+  auto status =
+      error_text(session, codec::write_json(api::internal_api_error(why.message()).to_json()));
   auto sending = send_frame(session, Kind::data, kError, std::move(status));
   bool alive = co_await std::move(sending);
   if (!alive) co_return;
@@ -56,6 +67,7 @@ base::Task<void> forward_output(std::shared_ptr<client::NodeStream> node,
     client::NodeFrame& got = **frame;
     const auto channel = got.channel;
     const bool end = got.end;
+    if (channel == kError) got.data = error_text(session, std::move(got.data));
     if (!got.data.empty()) {
       auto sending = send_frame(session, Kind::data, channel, std::move(got.data));
       bool alive = co_await std::move(sending);

@@ -4,6 +4,7 @@
 
 #include "apiserver/limits.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace skiff::apiserver {
@@ -87,6 +88,18 @@ void NodeLink::end(base::Status why) {
   auto lost = base::unavailable(
       base::concat("the connection to node ", base::quote(node_), " was lost: ", why.message()));
   for (const auto& [id, stream] : streams) fail(stream, lost);
+}
+
+void NodeLink::add_load(TunnelLoad& all) const {
+  std::lock_guard lock(mutex_);
+  all.streams = std::max(all.streams, asked_.size() + running_.size());
+  all.queued_frames = std::max(all.queued_frames, outgoing_.size());
+  for (const auto* streams : {&asked_, &running_})
+    for (const auto& [id, stream] : *streams) {
+      const auto& session = *stream->session;
+      all.stream_bytes = std::max(
+          {all.stream_bytes, session.to_agent.queued_bytes(), session.to_caller.queued_bytes()});
+    }
 }
 
 bool NodeLink::is_over() const {

@@ -21,6 +21,12 @@ struct TunnelCounters {
   std::atomic<std::uint64_t> streams_total = 0, heartbeats_total = 0, replaced_total = 0;
 };
 
+// What waits for nodes, to be compared with limits.h.
+struct TunnelLoad {
+  std::size_t streams = 0, queued_frames = 0;  // of the node that has most
+  std::size_t stream_bytes = 0;                // in one direction of the stream that has most
+};
+
 // A stream from when it is asked for until its session has ended. Thread-safe.
 struct TunnelStream {
   explicit TunnelStream(TunnelCounters& counters) : counters(counters) {
@@ -59,6 +65,7 @@ class NodeLink {
   // Ends the link: the node is told why, every stream ends as unavailable. The first call counts.
   void end(base::Status why);
   bool is_over() const;
+  void add_load(TunnelLoad& all) const;
 
  private:
   const std::string node_, peer_;

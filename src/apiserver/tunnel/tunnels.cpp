@@ -75,6 +75,13 @@ base::Task<base::Result<std::unique_ptr<client::NodeStream>>> Tunnels::open(
   co_return status;
 }
 
+TunnelLoad Tunnels::load() const {
+  TunnelLoad all;
+  std::lock_guard lock(mutex_);
+  for (const auto& entry : links_) entry.second->add_load(all);
+  return all;
+}
+
 void Tunnels::append_metrics(std::string& out) const {
   struct Line {
     std::string_view name, help, type;

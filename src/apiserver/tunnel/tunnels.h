@@ -63,6 +63,7 @@ class Tunnels final : public client::NodeChannel {
   void tell_authorities_changed() const;
 
   void append_metrics(std::string& out) const;
+  TunnelLoad load() const;
 
  private:
   NodeLinkPtr find(const std::string& node) const;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <skiff/base/async.h>
+#include <skiff/client/uplink.h>
 #include <skiff/http/http2.h>
 
 #include <atomic>
@@ -22,6 +23,10 @@ class MasterLink {
   void disconnected();
   // Thread-safe.
   bool is_connected() const { return is_connected_; }
+  void add_load(UplinkLoad& all) const {
+    all.requests += requests_;
+    if (connection_) all.backlog = connection_->backlog();
+  }
   // Nothing will be connected any more: whoever waits fails, and so does whoever comes.
   void stop();
 

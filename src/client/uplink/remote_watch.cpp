@@ -42,6 +42,12 @@ void RemoteWatch::move_to(std::uint64_t revision) {
     revision_.store(revision, std::memory_order_relaxed);
 }
 
+void RemoteWatch::add_load(UplinkLoad& all) const {
+  std::lock_guard lock(mutex_);
+  all.unread_events = std::max(all.unread_events, unread_.size());
+  all.unread_bytes = std::max(all.unread_bytes, unread_bytes_);
+}
+
 void RemoteWatch::push(SentEvent event) {
   move_to(event.revision);
   {

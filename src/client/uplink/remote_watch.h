@@ -3,6 +3,7 @@
 
 #include <skiff/base/async.h>
 #include <skiff/client/client.h>
+#include <skiff/client/uplink.h>
 #include <skiff/client/watch_frames.h>
 
 #include <atomic>
@@ -51,6 +52,7 @@ class RemoteWatch {
   // The reader gets what is queued, then this. The first call wins.
   void end(base::Status why);
   bool has_ended() const;
+  void add_load(UplinkLoad& all) const;
   // Ends it unless a master has taken it.
   void give_up(base::Status why) {
     if (opened_.set(why)) end(std::move(why));

@@ -22,6 +22,12 @@ class UplinkImpl final : public Uplink {
   Client& client() override { return *client_; }
   void set_local(NodeChannel* local) override { keeper_.set_local(local); }
   bool is_connected() const override { return keeper_.is_established(); }
+  UplinkLoad load() const override {
+    UplinkLoad all;
+    watches_->add_load(all);
+    link_->add_load(all);
+    return all;
+  }
   void reconnect() override { keeper_.drop(); }
   base::Task<void> run(base::CancelToken cancel) override {
     auto keeping = keeper_.run(std::move(cancel));

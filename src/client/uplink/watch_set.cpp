@@ -39,6 +39,11 @@ base::Result<std::shared_ptr<RemoteWatch>> WatchSet::add(Resource resource, List
   return watch;
 }
 
+void WatchSet::add_load(UplinkLoad& all) const {
+  all.watches += watches_.size();
+  for (const auto& entry : watches_) entry.second->add_load(all);
+}
+
 void WatchSet::remove(std::uint32_t id) {
   if (watches_.erase(id) != 0 && carrier_ != nullptr) carrier_->remove(id);
 }

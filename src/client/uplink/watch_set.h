@@ -1,6 +1,7 @@
 // Every watch of the node, and what feeds them on the connection of the moment.
 #pragma once
 
+#include <skiff/client/uplink.h>
 #include <skiff/http/http2.h>
 
 #include "client/uplink/remote_watch.h"
@@ -29,6 +30,7 @@ class WatchSet {
   base::Result<std::shared_ptr<RemoteWatch>> add(Resource resource, ListOptions options,
                                                  std::uint64_t revision);
   void remove(std::uint32_t id);
+  void add_load(UplinkLoad& all) const;
   // Feeds all of them from the connection until it ends or `cancel`.
   base::Task<void> carry(std::shared_ptr<http::Http2Connection> connection,
                          base::CancelToken cancel);

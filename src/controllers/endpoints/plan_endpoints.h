@@ -36,6 +36,12 @@ struct SlicePlan {
 SlicePlan plan_endpoint_slices(const Json& service, const std::vector<PodEndpoint>& endpoints,
                                const std::vector<JsonPtr>& present);
 
+// Whether the Endpoints object of the Service is its users' own, and is to become slices.
+bool is_mirrored(const Json& service, const Json& endpoints);
+// The same for such an Endpoints object; `present` are its slices that are ours. At most
+// kEndpointsMax addresses of a subset.
+SlicePlan plan_mirrored_slices(const Json& endpoints, const std::vector<JsonPtr>& present);
+
 // The Endpoints object; `present` is null JSON when there is none.
 Json plan_endpoints(const Json& service, const std::vector<JsonPtr>& pods, const Json& present);
 
@@ -47,5 +53,6 @@ inline constexpr std::string_view kTriggerTimeAnnotation =
 inline constexpr std::string_view kServiceNameLabel = "kubernetes.io/service-name";
 inline constexpr std::string_view kSliceManagedByLabel = "endpointslice.kubernetes.io/managed-by";
 inline constexpr std::string_view kSliceManager = "endpointslice-controller.k8s.io";
+inline constexpr std::string_view kMirroringManager = "endpointslicemirroring-controller.k8s.io";
 
 }  // namespace skiff::controllers

@@ -58,6 +58,7 @@ class GarbageCollector final : public KeyedController {
   Task<base::Result<OwnerState>> state_of(const Json owner, std::string namespace_name,
                                           bool dependent_namespaced);
   Task<Status> follow_owners(const Kind& kind, JsonPtr object);
+  bool is_in_a_circle(const Json& object) const;
   Task<Status> orphan_dependents(const Kind& kind, JsonPtr object);
   Task<Status> wait_for_dependents(const Kind& kind, JsonPtr object);
   Task<Status> patch(const Kind& kind, JsonPtr object, Json patch);
@@ -192,11 +193,32 @@ Task<Status> GarbageCollector::follow_owners(const Kind& kind, JsonPtr object) {
   client::DeleteOptions options;
   options.uid = api::uid_of(*object);
   options.resource_version = api::resource_version_of(*object);
+  if (plan.is_waited_for && is_in_a_circle(*object)) {
+    auto unblocking =
+        context_.client.patch(kind.resource, namespace_name, std::string(api::name_of(*object)),
+                              client::PatchType::merge, unblock_owners_patch(*object));
+    auto unblocked = co_await std::move(unblocking);
+    if (unblocked.code() == base::Code::not_found) co_return Status::ok();
+    if (!unblocked.is_ok()) co_return unblocked.status();
+    options.resource_version = api::resource_version_of(*unblocked);
+  }
   options.propagation_policy = plan.propagation_policy;
   auto removing = context_.client.remove(kind.resource, namespace_name,
                                          std::string(api::name_of(*object)), options);
   Status removed = co_await std::move(removing);
   co_return removed.code() == base::Code::not_found ? Status::ok() : removed;
+}
+
+// Whether something that it owns waits for its dependents: that may wait for this object, which
+// waits for it in turn.
+bool GarbageCollector::is_in_a_circle(const Json& object) const {
+  for (const ObjectPlace& place : graph_.dependents_of(api::uid_of(object))) {
+    JsonPtr dependent = context_.find(*kinds_[place.resource].informer, place.key);
+    if (dependent && api::is_being_deleted(*dependent) &&
+        api::has_finalizer(*dependent, kForegroundFinalizer))
+      return true;
+  }
+  return false;
 }
 
 Task<Status> GarbageCollector::orphan_dependents(const Kind& kind, JsonPtr object) {

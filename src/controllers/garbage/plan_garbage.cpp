@@ -20,7 +20,8 @@ GarbagePlan plan_garbage(const Json& object, const std::vector<OwnerState>& stat
     return plan;
   }
   plan.action = GarbagePlan::Action::remove;
-  if (waiting && has_dependents)
+  plan.is_waited_for = waiting && has_dependents;
+  if (plan.is_waited_for)
     plan.propagation_policy = "Foreground";
   else if (api::has_finalizer(object, kOrphanFinalizer))
     plan.propagation_policy = "Orphan";
@@ -49,6 +50,12 @@ Json drop_owners_patch(const Json& object, const std::vector<std::string>& owner
         owner_uids.end())
       kept.push_back(owner);
   return metadata_patch(object, "ownerReferences", std::move(kept));
+}
+
+Json unblock_owners_patch(const Json& object) {
+  Json owners = object.at({"metadata", "ownerReferences"});
+  for (Json& owner : owners.mutable_items()) owner.set("blockOwnerDeletion", false);
+  return metadata_patch(object, "ownerReferences", std::move(owners));
 }
 
 Json drop_finalizer_patch(const Json& object, std::string_view finalizer) {

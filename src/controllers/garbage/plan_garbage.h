@@ -23,6 +23,7 @@ struct GarbagePlan {
   Action action = Action::keep;
   std::vector<std::string> owner_uids;  // drop_owners: those to drop
   std::string propagation_policy;       // remove
+  bool is_waited_for = false;           // remove: an owner waits for it, and it has dependents
 };
 
 // `states` are those of metadata.ownerReferences, in order.
@@ -31,6 +32,8 @@ GarbagePlan plan_garbage(const Json& object, const std::vector<OwnerState>& stat
 
 // Merge patches with the object's resourceVersion as precondition.
 Json drop_owners_patch(const Json& object, const std::vector<std::string>& owner_uids);
+// No owner waits for the object any more.
+Json unblock_owners_patch(const Json& object);
 Json drop_finalizer_patch(const Json& object, std::string_view finalizer);
 
 }  // namespace skiff::controllers

@@ -17,16 +17,14 @@ bool tolerates(const Json& toleration, const Json& taint) {
 namespace {
 
 // How long the pod stays in spite of this taint; nullopt: for ever.
-std::optional<base::Duration> stay_of(const Json& pod, const Json& taint,
-                                      std::optional<base::Duration> age) {
+std::optional<base::Duration> stay_of(const Json& pod, const Json& taint, base::Duration age) {
   std::optional<base::Duration> stay;
   for (const Json& toleration : pod.at({"spec", "tolerations"}).items()) {
     if (!tolerates(toleration, taint)) continue;
     if (!toleration.contains("tolerationSeconds")) return std::nullopt;
     const base::Duration tolerated =
         std::chrono::seconds(std::max<std::int64_t>(0, toleration["tolerationSeconds"].as_int()));
-    // A taint without a time is as old as can be.
-    const base::Duration rest = age ? tolerated - *age : base::Duration::zero();
+    const base::Duration rest = tolerated - age;
     // Of several tolerations of one taint the shortest counts, as upstream has it.
     stay = stay ? std::min(*stay, rest) : rest;
   }
@@ -35,13 +33,13 @@ std::optional<base::Duration> stay_of(const Json& pod, const Json& taint,
 
 }  // namespace
 
-std::optional<base::Duration> plan_taint_eviction(const Json& pod, const Json& node,
-                                                  const base::AgeOf& age_of) {
+std::optional<base::Duration> plan_taint_eviction(
+    const Json& pod, const Json& node,
+    const std::function<base::Duration(const Json& taint)>& age_of, base::Duration pod_age) {
   std::optional<base::Duration> shortest;
   for (const Json& taint : node.at({"spec", "taints"}).items()) {
     if (taint["effect"].as_string() != "NoExecute") continue;
-    auto added = time_at(taint, {"timeAdded"});
-    auto stay = stay_of(pod, taint, added ? std::optional(age_of(*added)) : std::nullopt);
+    auto stay = stay_of(pod, taint, std::min(age_of(taint), pod_age));
     if (stay) shortest = shortest ? std::min(*shortest, *stay) : *stay;
   }
   return shortest;

@@ -3,6 +3,9 @@
 
 #include <skiff/base/strings.h>
 
+#include <algorithm>
+#include <map>
+
 namespace skiff::controllers {
 
 namespace {
@@ -34,13 +37,20 @@ class TaintEvictionController final : public KeyedController {
  protected:
   Task<Status> sync(std::string key) override {
     JsonPtr node = context_.find(nodes_, key);
-    if (!node || !has_no_execute(*node)) co_return Status::ok();
-    const auto age_of = context_.age_of();
+    if (!node || !has_no_execute(*node)) {
+      first_seen_.erase(key);
+      co_return Status::ok();
+    }
+    look_at_taints(key, *node);
+    auto age_of = [this, key](const Json& taint) { return age_of_taint(key, taint); };
     std::optional<base::Duration> next;
     for (const auto& object : pods_.by_index("node", key)) {
       JsonPtr pod = context_.parsed.parse(object);
       if (!is_pod_active(*pod)) continue;
-      auto stay = plan_taint_eviction(*pod, *node, age_of);
+      auto created = time_at(*pod, {"metadata", "creationTimestamp"});
+      const base::Duration pod_age =
+          created ? context_.ages.age_of(*created) : base::Duration::max();
+      auto stay = plan_taint_eviction(*pod, *node, age_of, pod_age);
       if (!stay) continue;
       if (stay->count() > 0) {
         next = next ? std::min(*next, *stay) : *stay;
@@ -53,6 +63,28 @@ class TaintEvictionController final : public KeyedController {
   }
 
  private:
+  static std::string taint_key(const Json& taint) {
+    return base::concat(taint["key"].as_string(), '=', taint["value"].as_string(), ':',
+                        taint["effect"].as_string());
+  }
+
+  // `kubectl taint` gives no time: such a taint is as old as our knowledge of it.
+  void look_at_taints(const std::string& node_name, const Json& node) {
+    std::map<std::string, base::MonotonicTime> seen;
+    auto& before = first_seen_[node_name];
+    for (const Json& taint : node.at({"spec", "taints"}).items()) {
+      std::string key = taint_key(taint);
+      auto known = before.find(key);
+      seen[key] = known == before.end() ? context_.timers.clock().monotonic() : known->second;
+    }
+    before = std::move(seen);
+  }
+
+  base::Duration age_of_taint(const std::string& node_name, const Json& taint) {
+    if (auto added = time_at(taint, {"timeAdded"})) return context_.ages.age_of(*added);
+    return context_.timers.clock().monotonic() - first_seen_[node_name][taint_key(taint)];
+  }
+
   static bool has_no_execute(const Json& node) {
     for (const Json& taint : node.at({"spec", "taints"}).items())
       if (taint["effect"].as_string() == "NoExecute") return true;
@@ -81,6 +113,8 @@ class TaintEvictionController final : public KeyedController {
   client::Informer& nodes_;
   client::Informer& pods_;
   std::unique_ptr<client::EventRecorder> recorder_;
+  // When a taint of a node was first seen.
+  std::map<std::string, std::map<std::string, base::MonotonicTime>> first_seen_;
 };
 
 }  // namespace

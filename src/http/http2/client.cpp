@@ -25,8 +25,7 @@ class ClientStream final : public Http2Stream, public std::enable_shared_from_th
   explicit ClientStream(std::shared_ptr<ClientLink> link) : link_(std::move(link)) {}
 
   bool on_header(std::string_view name, std::string_view value) override {
-    if (head_done_) return true;  // trailers
-    if (name == ":status") {
+    if (!head_done_ && name == ":status") {
       status_ = static_cast<int>(base::parse_int(value).value_or(0));
       return true;
     }
@@ -35,7 +34,8 @@ class ClientStream final : public Http2Stream, public std::enable_shared_from_th
     return true;
   }
   void on_headers_end() override {
-    if (status_ < 200 && !head_done_) {
+    if (head_done_) return;  // trailers
+    if (status_ < 200) {
       headers_ = Headers();  // 1xx
       return;
     }
@@ -147,8 +147,11 @@ class ClientLink final : public PipeOwner,
   }
 
   base::Status start(std::unique_ptr<loop::Socket> socket) {
-    const auto& name = options_.server_name.empty() ? options_.host : options_.server_name;
-    SKIFF_ASSIGN_OR_RETURN(auto tls, TlsSession::make_client(*options_.tls, name, true));
+    std::unique_ptr<TlsSession> tls;
+    if (options_.tls) {
+      const auto& name = options_.server_name.empty() ? options_.host : options_.server_name;
+      SKIFF_ASSIGN_OR_RETURN(tls, TlsSession::make_client(*options_.tls, name, true));
+    }
     pipe_ = std::make_unique<SocketPipe>(loop_, std::move(socket), std::move(tls), *this);
     last_input_ = now();
     return pipe_->start(true);
@@ -167,8 +170,17 @@ class ClientLink final : public PipeOwner,
   bool takes_requests() const { return is_open() && !going_away_; }
   const base::Status& failure() const { return failure_; }
   Http2Engine& engine() { return engine_; }
+  Http2Backlog backlog() const {
+    Http2Backlog all;
+    all.streams = engine_.stream_count();
+    for (const auto& [id, stream] : engine_.streams())
+      all.stream_bytes = std::max(all.stream_bytes, stream->outbox.bytes());
+    if (pipe_) all.connection_bytes = pipe_->queued_bytes();
+    return all;
+  }
   loop::Loop& loop() { return loop_; }
   base::CancelToken closed() const { return closed_.token(); }
+  std::string_view scheme() const { return options_.tls ? "https" : "http"; }
   std::string authority() const {
     bool v6 = options_.host.find(':') != std::string::npos;
     return v6 ? base::concat("[", options_.host, "]:", static_cast<int>(options_.port))
@@ -192,7 +204,7 @@ class ClientLink final : public PipeOwner,
 
   std::shared_ptr<void> keep_alive() override { return shared_from_this(); }
   void on_established() override {
-    if (!pipe_->tls()->is_http2()) {
+    if (pipe_->tls() != nullptr && !pipe_->tls()->is_http2()) {
       pipe_->close({base::Code::unimplemented, "the server does not speak HTTP/2"});
       return;
     }
@@ -386,10 +398,10 @@ class HeldResponse final : public ResponseStream {
   base::CancelToken cancel_;
 };
 
-base::Result<HeaderFields> request_fields(const Http2Request& request, std::string authority,
-                                          std::string_view protocol) {
+base::Result<HeaderFields> request_fields(const Http2Request& request, std::string_view scheme,
+                                          std::string authority, std::string_view protocol) {
   HeaderFields fields{{":method", request.method},
-                      {":scheme", "https"},
+                      {":scheme", std::string(scheme)},
                       {":authority", std::move(authority)},
                       {":path", request.target}};
   if (!protocol.empty()) fields.emplace_back(":protocol", protocol);
@@ -414,7 +426,7 @@ using StreamResult = base::Result<std::shared_ptr<ClientStream>>;
 base::Task<StreamResult> begin(std::shared_ptr<ClientLink> link, Http2Request request,
                                std::string protocol) {
   if (!link->takes_requests()) co_return base::unavailable("the connection is closed");
-  auto fields = request_fields(request, link->authority(), protocol);
+  auto fields = request_fields(request, link->scheme(), link->authority(), protocol);
   if (!fields) co_return fields.status();
   auto stream = std::make_shared<ClientStream>(link);
   bool has_body = !request.body.empty() || !protocol.empty();
@@ -459,6 +471,7 @@ class ConnectionHandle final : public Http2Connection {
   }
   base::CancelToken closed() const override { return link_->closed(); }
   void close() override { link_->close(base::cancelled("the connection was closed")); }
+  Http2Backlog backlog() const override { return link_->backlog(); }
 
  private:
   static base::Task<base::Result<ClientResponse>> send_on(std::shared_ptr<ClientLink> link,

@@ -108,7 +108,7 @@ size_t shim_log_write(struct shim_log* log, const char* stream, const char* text
     const char* end = (const char*)memchr(text + at, '\n', length - at);
     size_t line = end != NULL ? (size_t)(end - text) - at : length - at;
     if (end == NULL && !flush && line < SHIM_LINE_BYTES_MAX) break;
-    parts[count].iov_base = prefix[end == NULL && line == SHIM_LINE_BYTES_MAX];
+    parts[count].iov_base = prefix[end == NULL];
     parts[count++].iov_len = prefix_length;
     parts[count].iov_base = (char*)text + at;
     parts[count++].iov_len = line;

@@ -7,6 +7,7 @@
 #include "agent/volumes/token_cache.h"
 
 #include <skiff/api/object.h>
+#include <skiff/base/strings.h>
 #include <skiff/sys/files.h>
 
 #include "support/fake_runtime.h"
@@ -70,6 +71,10 @@ struct FakeProber final : Prober {
   base::Task<ProbeResult> connect_tcp(std::string host, std::uint16_t port, base::Duration,
                                       base::CancelToken cancel) override {
     return reply("tcp " + host + ":" + std::to_string(port), cancel);
+  }
+  base::Task<ProbeResult> check_grpc(GrpcCheck check, base::Duration,
+                                     base::CancelToken cancel) override {
+    return reply(base::concat("grpc ", check.host, ":", check.port, " ", check.service), cancel);
   }
   base::Task<ProbeResult> exec(std::string, std::vector<std::string> command, base::Duration,
                                base::CancelToken cancel) override {
@@ -179,7 +184,7 @@ struct Node {
         options(make_options(w)),
         ages(w.loop.clock()),
         context{options,
-                {"node-1", "192.0.2.1", 4000, 8ll << 30},
+                {"node-1", "192.0.2.1", 9ll << 30, 4000, 8ll << 30},
                 {{"10.43.0.10"}, "cluster.local", ""}},
         configs(w.api, w.loop, w.loop),
         tokens(w.api, w.loop),
@@ -207,7 +212,7 @@ struct Node {
     scope.spawn(informer->run(scope.token()));
     scope.spawn(base::keep_looking(ages, w.loop, scope.token()));
     REQUIRE(w.loop.run(informer->wait_synced({})));
-    w.loop.run(pods.remove_orphans());
+    scope.spawn(pods.remove_orphans(scope.token()));
     w.loop.run_ready();
   }
   ~Node() {

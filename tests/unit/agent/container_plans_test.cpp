@@ -15,7 +15,7 @@ Json parse(std::string_view text) {
   return *json;
 }
 
-const NodeFacts kNode{"node-1", "192.0.2.1", 2000, 4ll << 30};
+const NodeFacts kNode{"node-1", "192.0.2.1", 5ll << 30, 2000, 4ll << 30, 7};
 
 Json make_pod(std::string_view spec) {
   return Json::object({{"metadata", parse(R"({"name":"web","namespace":"shop","uid":"u1",

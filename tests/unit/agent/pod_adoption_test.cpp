@@ -31,6 +31,63 @@ TEST_CASE("a container that ends between adoption and its worker is seen") {
   CHECK(world.phase() == "Failed");
 }
 
+TEST_CASE("a pod that is over is cleaned up after a restart when it was not before") {
+  World world;
+  world.runtime.program = [](const auto&) {
+    Program program;
+    program.runs_for = 1s;
+    return program;
+  };
+  world.runtime.fault = [](std::string_view call, const std::string&) {
+    return call == "remove_pod" ? base::unavailable("busy") : base::Status();
+  };
+  {
+    Node node(world);
+    world.create(R"({"restartPolicy":"Never","containers":[{"name":"web","image":"app:1"}]})");
+    world.loop.advance(5s);
+    REQUIRE(world.phase() == "Succeeded");
+    REQUIRE_FALSE(world.runtime.pods().empty());
+  }
+  const Json before = world.status_of("web");
+  world.runtime.fault = nullptr;
+  Node node(world);
+  world.loop.advance(5s);
+  CHECK(world.runtime.pods().empty());
+  CHECK(world.runtime.containers().empty());
+  CHECK(world.network.addresses.empty());
+  CHECK(world.phase() == "Succeeded");
+  CHECK(world.status_of("web") == before);
+  world.loop.advance(1h);
+  CHECK(world.runtime.starts_of("web") == 1);
+  world.remove();
+  world.loop.advance(1s);
+  CHECK(world.pod().is_null());
+  CHECK(node.pods.size() == 0);
+}
+
+TEST_CASE("what is left of a pod that is gone is removed, also when that fails at first") {
+  World world;
+  {
+    Node node(world);
+    world.create(kPlain);
+    world.loop.advance(1s);
+    REQUIRE(world.runtime.running() == 1);
+  }
+  world.api.erase(client::resources::pods, "default/web");
+  int refused = 2;
+  world.runtime.fault = [&](std::string_view call, const std::string&) {
+    const bool refuses = call == "remove_pod" && refused-- > 0;
+    return refuses ? base::unavailable("busy") : base::Status();
+  };
+  Node node(world);
+  world.loop.advance(1s);
+  CHECK(world.runtime.pods().size() == 1);
+  world.loop.advance(1min);
+  CHECK(world.runtime.pods().empty());
+  CHECK(world.network.addresses.empty());
+  CHECK(sys::list_folder(node.options.data_dir + "/pods")->empty());
+}
+
 TEST_CASE("a restart of the agent adopts what runs: same process, no restart counted") {
   World world;
   int pid = 0;

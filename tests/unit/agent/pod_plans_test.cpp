@@ -1,5 +1,6 @@
 #include "agent/limits.h"
 #include "agent/pod/plan_actions.h"
+#include "agent/pod/plan_admission.h"
 #include "agent/pod/plan_restart.h"
 #include "agent/pod/plan_status.h"
 #include "agent/pod/pod_states.h"
@@ -288,6 +289,35 @@ TEST_CASE("a status patch has only what changed, and null for what went") {
   CHECK(plan_status_patch(before, after, "u1") == parse(R"({"metadata":{"uid":"u1"},
     "status":{"podIPs":[{"$patch":"replace"},{"ip":"10.0.0.2"}],"message":null}})"));
   CHECK(plan_status_patch(after, after, "u1").is_null());
+}
+
+TEST_CASE("a condition that has no reason any more loses the one that the API has") {
+  Json before = parse(R"({"conditions":[{"type":"Initialized","status":"False","reason":"R",
+      "message":"M"},{"type":"other/gate","status":"True"}]})");
+  Json after = parse(R"({"conditions":[{"type":"Initialized","status":"True"},
+      {"type":"other/gate","status":"True"}]})");
+  CHECK(plan_status_patch(before, after, "u1") == parse(R"({"metadata":{"uid":"u1"},
+    "status":{"conditions":[{"type":"Initialized","status":"True","reason":null,"message":null},
+      {"type":"other/gate","status":"True"}]}})"));
+}
+
+TEST_CASE("sysctls that could hurt other pods are refused") {
+  auto refused = [](std::string_view spec) {
+    auto refusal = plan_admission(Json::object({{"spec", parse(spec)}}));
+    return refusal ? refusal->reason + ": " + refusal->message : std::string();
+  };
+  CHECK(refused("{}").empty());
+  CHECK(refused(R"({"securityContext":{"sysctls":[{"name":"kernel/shm_rmid_forced","value":"1"},
+      {"name":"net.ipv4.tcp_syncookies","value":"1"}]}})")
+            .empty());
+  CHECK(refused(R"({"securityContext":{"sysctls":[{"name":"kernel.msgmax","value":"1"}]}})") ==
+        "SysctlForbidden: forbidden sysctl: \"kernel.msgmax\" not allowlisted");
+  CHECK(refused(R"({"hostNetwork":true,"securityContext":{"sysctls":[
+      {"name":"net.ipv4.tcp_syncookies","value":"1"}]}})") ==
+        "SysctlForbidden: forbidden sysctl: \"net.ipv4.tcp_syncookies\" not allowed with host Net "
+        "enabled");
+  CHECK(dotted_sysctl("net/ipv4/conf/eth0.1/x") == "net.ipv4.conf.eth0/1.x");
+  CHECK(dotted_sysctl("net.ipv4.conf.eth0/1.x") == "net.ipv4.conf.eth0/1.x");
 }
 
 TEST_CASE("a host's other address takes the place of the one before") {

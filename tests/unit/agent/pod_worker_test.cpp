@@ -182,6 +182,40 @@ TEST_CASE("init containers run in order before the others, sidecars stay and end
                                            "signal side 15"});
 }
 
+TEST_CASE("labels that change are seen in the volumes of the downward API") {
+  World world;
+  Node node(world);
+  world.create(R"({"containers":[{"name":"web","image":"app:1"}],"volumes":[{"name":"info",
+      "downwardAPI":{"items":[{"path":"labels","fieldRef":{"fieldPath":"metadata.labels"}}]}}]})");
+  world.loop.advance(1s);
+  Json pod = world.pod();
+  const std::string file = world.folder.path + "/run/volumes/" +
+                           std::string(pod["metadata"]["uid"].as_string()) + "/info/labels";
+  CHECK(sys::read_file(file, 100).value_or("none").empty());
+  pod["metadata"].set("labels", Json::object({{"key", "value"}}));
+  world.api.put(client::resources::pods, pod);
+  world.loop.advance(1s);
+  CHECK(sys::read_file(file, 100).value_or("none") == "key=\"value\"");
+}
+
+TEST_CASE("hostPorts are published with the address, and withdrawn when the pod ends") {
+  World world;
+  Node node(world);
+  std::vector<std::string> told;
+  node.hooks.host_ports = [&](const std::string&, const std::vector<net::ServiceRule>& rules) {
+    told.push_back(rules.empty() ? "none" : rules[0].endpoints[0].address);
+  };
+  world.create(R"({"containers":[{"name":"web","image":"app:1",
+      "ports":[{"containerPort":80,"hostPort":8080}]}]})");
+  world.loop.advance(1s);
+  REQUIRE(told.size() == 1);
+  CHECK(told[0] == world.pod()["status"]["podIP"].as_string());
+  world.remove();
+  world.loop.advance(5s);
+  REQUIRE(told.size() == 2);
+  CHECK(told[1] == "none");
+}
+
 TEST_CASE("activeDeadlineSeconds ends a pod as Failed") {
   World world;
   Node node(world);
@@ -192,6 +226,48 @@ TEST_CASE("activeDeadlineSeconds ends a pod as Failed") {
   CHECK(world.phase() == "Failed");
   CHECK(world.pod()["status"]["reason"].as_string() == "DeadlineExceeded");
   CHECK(world.runtime.running() == 0);
+}
+
+TEST_CASE("a pod that fills its emptyDir is evicted without grace") {
+  World world;
+  Node node(world);
+  world.create(R"({"terminationGracePeriodSeconds":600,
+      "containers":[{"name":"web","image":"app:1"}],
+      "volumes":[{"name":"scratch","emptyDir":{"sizeLimit":"64Ki"}}]})");
+  world.loop.advance(15s);
+  CHECK(world.phase() == "Running");
+  std::string uid(world.pod()["metadata"]["uid"].as_string());
+  REQUIRE(sys::write_file_atomic(world.folder.path + "/data/pods/" + uid + "/volumes/scratch/big",
+                                 std::string(100'000, 'x'), 0600, sys::Sync::no));
+  world.loop.advance(16s);
+  CHECK(world.phase() == "Failed");
+  const Json status = world.pod()["status"];
+  CHECK(status["reason"].as_string() == "Evicted");
+  CHECK(status["message"].as_string() ==
+        "Usage of EmptyDir volume \"scratch\" exceeds the limit \"64Ki\". ");
+  CHECK(api::find_condition(world.pod(), "DisruptionTarget")["reason"].as_string() ==
+        "TerminationByKubelet");
+  CHECK(world.events.count("Warning Evicted") == 1);
+  CHECK(world.runtime.running() == 0);
+}
+
+TEST_CASE("a pod that the node refuses has failed, and nothing of it was started") {
+  World world;
+  Node node(world);
+  world.create(R"({"containers":[{"name":"web","image":"app:1"}],
+      "securityContext":{"sysctls":[{"name":"kernel.msgmax","value":"1"}]}})");
+  world.loop.advance(5s);
+  CHECK(world.phase() == "Failed");
+  const Json status = world.pod()["status"];
+  CHECK(status["reason"].as_string() == "SysctlForbidden");
+  CHECK(status["message"].as_string() ==
+        "Pod was rejected: forbidden sysctl: \"kernel.msgmax\" not allowlisted");
+  CHECK(status["containerStatuses"].empty());
+  CHECK(world.events.count("Warning SysctlForbidden") == 1);
+  CHECK(world.runtime.starts_of("web") == 0);
+  world.remove(0);
+  world.loop.advance(5s);
+  CHECK(world.pod().is_null());
 }
 
 TEST_CASE("a clock that jumps neither ends a pod with a deadline nor lets it go on for ever") {

@@ -1,5 +1,6 @@
 // The proxy and the DNS records over informers on the small API in memory.
 #include "agent/proxy/dns_records.h"
+#include "agent/proxy/plan_host_ports.h"
 #include "agent/proxy/service_table.h"
 
 #include "support/memory_api.h"
@@ -330,4 +331,44 @@ TEST_CASE("the cluster's DNS serves on its address until cancelled, and waits fo
   (*loop)->run();
   CHECK(served);
   CHECK_FALSE(dns->is_serving());
+}
+
+TEST_CASE("host ports of pods stand beside the Services, what is taken does not") {
+  World world;
+  world.put_service("web", R"("clusterIP":"10.43.0.5","type":"NodePort",
+      "ports":[{"name":"http","protocol":"TCP","port":80,"nodePort":30080}])");
+  world.put_slice("web-1", "web", endpoint("10.42.0.2"));
+  auto rules_of = [](std::string_view uid, const std::string& ip, std::string_view ports) {
+    return plan_host_ports(
+        parse(base::concat(R"({"metadata":{"uid":")", uid, R"("},"spec":{"containers":[{"ports":[)",
+                           ports, "]}]}}")),
+        ip);
+  };
+  auto first =
+      rules_of("a", "10.42.0.7",
+               R"({"containerPort":80,"hostPort":8080,"protocol":"TCP"},{"containerPort":90},
+      {"containerPort":53,"hostPort":8080,"hostIP":"192.0.2.1","protocol":"UDP"},
+      {"containerPort":1,"hostPort":30080,"protocol":"TCP"})");
+  REQUIRE(first.size() == 3);
+  CHECK(first[0].node_port == 8080);
+  CHECK(first[0].local_only);
+  CHECK(first[0].endpoints == std::vector<net::RuleEndpoint>{{"10.42.0.7", 80}});
+  CHECK(first[1].node_port == 0);
+  CHECK(first[1].external_ips == std::vector<std::string>{"192.0.2.1"});
+  CHECK(first[1].protocol == net::Protocol::udp);
+  world.proxy->set_host_ports("a", first);
+  world.proxy->set_host_ports(
+      "b", rules_of("b", "10.42.0.8", R"({"containerPort":80,"hostPort":8080,"protocol":"TCP"})"));
+  world.loop.advance(1s);
+  // 30080 is the Service's, 8080 the first pod's.
+  CHECK(world.held() ==
+        "default/web:http=10.42.0.2 hostport/a::8080=10.42.0.7 "
+        "hostport/a:192.0.2.1:8080=10.42.0.7 ");
+  world.proxy->set_host_ports("a", {});
+  world.loop.advance(1s);
+  CHECK(world.held() == "default/web:http=10.42.0.2 hostport/b::8080=10.42.0.8 ");
+  CHECK(plan_host_ports(parse(R"({"spec":{"hostNetwork":true,"containers":[{"ports":[
+      {"containerPort":80,"hostPort":80}]}]}})"),
+                        "192.0.2.1")
+            .empty());
 }

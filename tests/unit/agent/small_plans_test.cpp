@@ -2,6 +2,7 @@
 #include "agent/images/plan_image_gc.h"
 #include "agent/images/plan_pull.h"
 #include "agent/node/plan_node.h"
+#include "agent/probes/plan_grpc.h"
 #include "agent/probes/plan_probe.h"
 #include "agent/probes/prober.h"
 #include "agent/streams/cri_log.h"
@@ -270,4 +271,31 @@ TEST_CASE("images go when the disk fills up, the oldest first, never pinned or u
   CHECK(plan_image_gc(input) == std::vector<std::string>{"a", "b"});
   input.disk_available_bytes = 0;
   CHECK(plan_image_gc(input) == std::vector<std::string>{"a", "b", "c"});
+}
+
+TEST_CASE("gRPC health: what goes out, what the answers mean") {
+  using namespace std::string_literals;
+  CHECK(grpc_health_request("") == "\0\0\0\0\0"s);
+  CHECK(grpc_health_request("db") == "\0\0\0\0\x04\x0a\x02"s + "db");
+  const std::string serving = "\0\0\0\0\x02\x08\x01"s, not_serving = "\0\0\0\0\x02\x08\x02"s;
+  auto said = [](const GrpcAnswer& answer) {
+    auto result = plan_grpc_health(answer, 1s);
+    return result.is_success ? std::string("healthy") : result.output;
+  };
+  CHECK(said({200, "0", "", serving}) == "healthy");
+  CHECK(said({200, "0", "", not_serving}) == "service unhealthy (responded with \"NOT_SERVING\")");
+  CHECK(said({200, "0", "", "\0\0\0\0\0"s}) == "service unhealthy (responded with \"UNKNOWN\")");
+  CHECK(said({200, "12", "unknown service", ""}) ==
+        "error: this server does not implement the grpc health protocol "
+        "(grpc.health.v1.Health): unknown service");
+  CHECK(said({200, "5", "unknown service", ""}) ==
+        "error: health rpc probe failed: rpc error: code = NotFound desc = unknown service");
+  CHECK(said({200, "4", "", ""}) == "timeout: health rpc did not complete within 1s");
+  for (const auto& damaged :
+       {""s, "\0\0\0\0\x09\x08\x01"s, "\x01\0\0\0\x02\x08\x01"s, "\0\0\0\0\x01\x08"s})
+    CHECK_FALSE(plan_grpc_health({200, "0", "", damaged}, 1s).is_success);
+  CHECK_FALSE(plan_grpc_health({404, "", "", serving}, 1s).is_success);
+  CHECK_FALSE(plan_grpc_health({200, "", "", serving}, 1s).is_success);
+  CHECK(grpc_connect_failure("10.0.0.1:5", base::unavailable("refused"), 2s) ==
+        "timeout: failed to connect service \"10.0.0.1:5\" within 2s: context deadline exceeded");
 }

@@ -1,6 +1,7 @@
 #include "agent/volumes/atomic_writer.h"
 #include "agent/volumes/sub_path.h"
 #include "agent/volumes/volume_set.h"
+#include "agent/volumes/volume_usage.h"
 
 #include <skiff/sys/files.h>
 
@@ -43,7 +44,8 @@ struct Fixture {
   ConfigSources sources;
   std::map<TokenKey, std::string> tokens;
   PayloadInput input() {
-    return {pod, "10.42.0.7", NodeFacts{"node-1", "192.0.2.1", 1000, 1 << 30}, sources, tokens};
+    return {pod, "10.42.0.7", NodeFacts{"node-1", "192.0.2.1", 2 << 30, 1000, 1 << 30}, sources,
+            tokens};
   }
   Fixture() {
     sources.config_maps["cm"] = parse(R"({"data":{"a":"1","b":"2"},"binaryData":{"c":"AAE="}})");
@@ -206,9 +208,29 @@ TEST_CASE("a subPath stays inside its volume") {
 }
 
 TEST_CASE("subPathExpr needs its variables and stays relative") {
-  EnvList env{{"POD", "web"}, {"UP", ".."}, {"ROOT", "/x"}};
+  EnvList env{{"POD", "web"}, {"UP", ".."}, {"ROOT", "/x"}, {"EMPTY", ""}};
   CHECK(*expand_sub_path("logs/$(POD)", env) == "logs/web");
-  CHECK_FALSE(expand_sub_path("$(NO)", env));
+  CHECK(expand_sub_path("$(NO)/$(EMPTY)", env).status().message() == "missing value for EMPTY, NO");
   CHECK_FALSE(expand_sub_path("$(UP)/x", env));
-  CHECK_FALSE(expand_sub_path("$(ROOT)", env));
+  CHECK(expand_sub_path("$(ROOT)", env).status().message() ==
+        "error SubPath `/x` must not be an absolute path");
+}
+
+TEST_CASE("an emptyDir on disk that is larger than its sizeLimit is found") {
+  Json pod = *codec::parse_json(R"({"spec":{"volumes":[
+      {"name":"small","emptyDir":{"sizeLimit":"1Mi"}},{"name":"free","emptyDir":{}},
+      {"name":"memory","emptyDir":{"medium":"Memory","sizeLimit":"1"}},
+      {"name":"zero","emptyDir":{"sizeLimit":"0"}}]}})");
+  auto limits = plan_volume_limits(pod);
+  REQUIRE(limits.size() == 1);
+  TempFolder temp;
+  const std::string folder = temp.path + "/volumes/small/a/b";
+  REQUIRE(sys::make_folders(folder));
+  REQUIRE(sys::write_file_atomic(folder + "/file", std::string(700'000, 'x'), 0600, sys::Sync::no));
+  REQUIRE(symlink("/usr", (folder + "/link").c_str()) == 0);
+  CHECK_FALSE(find_large_volume(temp.path, limits));
+  REQUIRE(sys::write_file_atomic(folder + "/more", std::string(700'000, 'x'), 0600, sys::Sync::no));
+  CHECK(find_large_volume(temp.path, limits) ==
+        "Usage of EmptyDir volume \"small\" exceeds the limit \"1Mi\". ");
+  CHECK(folder_bytes(temp.path + "/none", 1) == 0);
 }

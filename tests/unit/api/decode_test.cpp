@@ -85,6 +85,21 @@ TEST_CASE("unknown fields are removed and named by path") {
   CHECK(object == json(R"({"spec":{"containers":[{"name":"a"},{"name":"b"}]}})"));
 }
 
+TEST_CASE("repeated members are named in the order of the text, unknown ones as unknown only") {
+  codec::Json object = json(R"({"spec":{"nope":1,"hostname":"a","nodeSelector":{"k":"v"},
+      "containers":[{"name":"a","baz":1,"image":"b"}]}})");
+  std::vector<std::string> notes;
+  REQUIRE(decode_object(*find_type("", "v1", "Pod"), object, &notes,
+                        {"spec.nodeSelector.k", "spec.containers[0].image", "spec.nope",
+                         "spec.hostname", "spec.hostname"})
+              .is_ok());
+  CHECK(notes == std::vector<std::string>{R"(unknown field "spec.nope")",
+                                          R"(duplicate field "spec.hostname")",
+                                          R"(duplicate field "spec.nodeSelector.k")",
+                                          R"(unknown field "spec.containers[0].baz")",
+                                          R"(duplicate field "spec.containers[0].image")"});
+}
+
 TEST_CASE("unknown fields are named at most a hundred times") {
   codec::Json object = codec::Json::object();
   for (int i = 0; i < 1000; ++i) object.set("f" + std::to_string(i), i);

@@ -128,6 +128,32 @@ TEST_CASE("unknown fields are refused, warned about or ignored") {
   CHECK_FALSE(ignored.headers.has("Warning"));
 }
 
+TEST_CASE("strict patches name what they say twice, then what is no field") {
+  ApiFixture api;
+  REQUIRE(api.call("POST", kMaps, kConfigMap).status == 201);
+  const std::string one = kMaps + "/a?fieldValidation=Strict";
+  auto strategic = api.call("PATCH", one, R"({"foo":[1,null],"data":{"k":"1","k":"2"}})",
+                            "application/strategic-merge-patch+json");
+  CHECK(strategic.status == 422);
+  CHECK(strategic.message() ==
+        " \"\" is invalid: patch: Invalid value: \"map[data:map[k:2] foo:[1 <nil>]]\": strict "
+        "decoding error: duplicate field \"data.k\", unknown field \"foo\"");
+  auto merge = api.call("PATCH", one, R"({"foo":1})", "application/merge-patch+json");
+  CHECK(merge.status == 422);
+  CHECK(merge.message().find("strict decoding error: unknown field \"foo\"") != std::string::npos);
+  auto operations = api.call("PATCH", one,
+                             R"([{"op":"add","path":"/foo","value":1,"x":1},
+      {"op":"add","path":"/a","path":"/b","value":1}])",
+                             "application/json-patch+json");
+  CHECK(operations.status == 422);
+  CHECK(operations.message().find(
+            "strict decoding error: json patch unknown field \"[0].x\", json patch duplicate field "
+            "\"[1].path\", unknown field \"b\", unknown field \"foo\"") != std::string::npos);
+  auto warned = api.call("PATCH", kMaps + "/a", R"({"foo":1})", "application/merge-patch+json");
+  CHECK(warned.status == 200);
+  CHECK(warned.headers.get("Warning") == "299 - \"unknown field \\\"foo\\\"\"");
+}
+
 TEST_CASE("a dry run answers as if and stores nothing") {
   ApiFixture api;
   auto dry = api.call("POST", kMaps + "?dryRun=All", kConfigMap);
@@ -166,6 +192,14 @@ TEST_CASE("lists select, page on one snapshot and expire") {
   auto expired = api.call("GET", kMaps + "?limit=10&continue=" + token);
   CHECK(expired.status == 410);
   CHECK(expired.reason() == "Expired");
+  // The rest of the list goes on as things are now.
+  REQUIRE(api.call("DELETE", kMaps + "/m3").status == 200);
+  auto latest = std::string(expired.json()["metadata"]["continue"].as_string());
+  auto rest = api.call("GET", kMaps + "?limit=1&continue=" + latest).json();
+  REQUIRE(rest["items"].size() == 1);
+  CHECK(rest["items"].items()[0]["metadata"]["name"].as_string() == "m2");
+  CHECK_FALSE(rest["metadata"].contains("continue"));
+  CHECK(rest["metadata"]["resourceVersion"] != first["metadata"]["resourceVersion"]);
   CHECK(api.call("GET", kMaps + "?continue=junk").status == 400);
 }
 

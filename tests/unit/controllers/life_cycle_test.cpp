@@ -150,6 +150,25 @@ TEST_CASE("foreground deletion ends with the last dependent that blocks it") {
   CHECK_FALSE(exists(f, "a"));
 }
 
+TEST_CASE("a circle of owners does not wait for itself") {
+  ControllerFixture f;
+  Json a = put_map(f, "a"), b = put_map(f, "b"), c = put_map(f, "c");
+  auto own = [&](std::string_view name, const Json& owner) {
+    Json references = config_map("x", &owner, true).at({"metadata", "ownerReferences"});
+    f.change(resources::config_maps, base::concat("default/", name),
+             [&](Json& map) { map["metadata"].set("ownerReferences", references); });
+  };
+  own("a", c);
+  own("b", a);
+  own("c", b);
+  f.settle();
+  f.remove(resources::config_maps, "default", "a", "Foreground");
+  f.settle();
+  CHECK_FALSE(exists(f, "a"));
+  CHECK_FALSE(exists(f, "b"));
+  CHECK_FALSE(exists(f, "c"));
+}
+
 TEST_CASE("every namespace has its default account and the cluster's root certificate") {
   ControllerFixture f;
   f.settle();
@@ -327,6 +346,51 @@ TEST_CASE("a clock that jumps evicts nobody before their toleration is over, and
   CHECK_FALSE(api::is_being_deleted(f.live(resources::pods, "default/p")));
   pass(15);
   CHECK(api::is_being_deleted(f.live(resources::pods, "default/p")));
+}
+
+TEST_CASE("a taint without a time evicts after what each pod tolerates, from when it was seen") {
+  ControllerFixture f;
+  f.pods_run = false;
+  auto tolerant = [](std::string_view name, int seconds) {
+    Json object = pod_on(name, "n");
+    object["spec"]["tolerations"].push_back(Json::object({{"key", "maintenance"},
+                                                          {"operator", "Exists"},
+                                                          {"effect", "NoExecute"},
+                                                          {"tolerationSeconds", seconds}}));
+    return object;
+  };
+  auto settle = [&](base::Duration time) {
+    f.change(resources::nodes, "n", [&](Json& object) {
+      object.set("status", node(f, "n")["status"]);  // a heartbeat
+    });
+    f.settle(time);
+  };
+  auto leaves = [&](const char* name) {
+    return api::is_being_deleted(f.live(resources::pods, base::concat("default/", name)));
+  };
+  f.api.put(resources::nodes, node(f, "n"));
+  f.api.put(resources::pods, tolerant("short", 10));
+  f.api.put(resources::pods, tolerant("long", 40));
+  f.api.put(resources::pods, pod_on("none", "n"));
+  settle(30s);
+  f.change(resources::nodes, "n", [](Json& object) {
+    object["spec"].set(
+        "taints", Json::array({Json::object({{"key", "maintenance"}, {"effect", "NoExecute"}})}));
+  });
+  settle(5s);
+  CHECK(leaves("none"));
+  CHECK_FALSE(leaves("short"));
+  settle(7s);
+  CHECK(leaves("short"));
+  CHECK_FALSE(leaves("long"));
+  f.api.put(resources::pods, tolerant("late", 10));
+  settle(5s);
+  CHECK_FALSE(leaves("late"));
+  settle(6s);
+  CHECK(leaves("late"));
+  f.change(resources::nodes, "n", [](Json& object) { object["spec"].erase("taints"); });
+  settle(40s);
+  CHECK_FALSE(leaves("long"));
 }
 
 TEST_CASE("when no node is well nothing is evicted") {

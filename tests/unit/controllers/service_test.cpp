@@ -196,3 +196,62 @@ TEST_CASE("pods that resolve a named port differently get slices of their own") 
   CHECK(plan.create.size() == 2);
   CHECK(controllers::plan_endpoints(object, pods, nullptr)["subsets"].size() == 2);
 }
+
+TEST_CASE("Endpoints of a service without a selector are mirrored into slices") {
+  ControllerFixture f;
+  Json without = service("own", "10.43.0.8");
+  without["spec"].erase("selector");
+  f.api.put(resources::services, std::move(without));
+  Json object = Json::object({{"apiVersion", "v1"}, {"kind", "Endpoints"}});
+  object["metadata"].set("name", "own");
+  object["metadata"].set("namespace", "default");
+  object["metadata"]["labels"].set("team", "a");
+  object.set("subsets", *codec::parse_json(R"([{"addresses":[{"ip":"10.1.2.3"},{"ip":"10.1.2.3"}],
+      "notReadyAddresses":[{"ip":"10.1.2.4"}],"ports":[{"name":"example","port":80}]}])"));
+  f.api.put(resources::endpoints, object);
+  f.settle();
+  REQUIRE(slices(f).size() == 1);
+  Json slice = slices(f)[0];
+  CHECK(api::label(slice, "kubernetes.io/service-name") == "own");
+  CHECK(api::label(slice, "team") == "a");
+  CHECK(api::label(slice, "endpointslice.kubernetes.io/managed-by") ==
+        "endpointslicemirroring-controller.k8s.io");
+  CHECK(slice["endpoints"] == *codec::parse_json(R"([
+      {"addresses":["10.1.2.3"],"conditions":{"ready":true}},
+      {"addresses":["10.1.2.4"],"conditions":{"ready":false}}])"));
+  CHECK(slice["ports"] == *codec::parse_json(R"([{"name":"example","port":80,"protocol":"TCP"}])"));
+  CHECK(slice.at({"metadata", "ownerReferences"}).items()[0]["kind"].as_string() == "Endpoints");
+
+  const std::string name(api::name_of(slice));
+  f.change(resources::endpoints, "default/own", [](Json& live) {
+    live["subsets"].mutable_items()[0]["addresses"].mutable_items()[0].set("ip", "10.2.3.4");
+  });
+  f.settle();
+  REQUIRE(slices(f).size() == 1);
+  CHECK(api::name_of(slices(f)[0]) == name);
+  CHECK(slices(f)[0]["endpoints"].items()[1]["addresses"].items()[0].as_string() == "10.1.2.4");
+
+  f.change(resources::endpoints, "default/own", [](Json& live) {
+    live["metadata"]["labels"].set("endpointslice.kubernetes.io/skip-mirror", "true");
+  });
+  f.settle();
+  CHECK(slices(f).empty());
+}
+
+TEST_CASE("slices of mirrored Endpoints go with them") {
+  ControllerFixture f;
+  Json without = service("own", "10.43.0.8");
+  without["spec"].erase("selector");
+  f.api.put(resources::services, std::move(without));
+  Json object = Json::object({{"apiVersion", "v1"}, {"kind", "Endpoints"}});
+  object["metadata"].set("name", "own");
+  object["metadata"].set("namespace", "default");
+  object.set("subsets",
+             *codec::parse_json(R"([{"addresses":[{"ip":"10.1.2.3"}],"ports":[{"port":80}]}])"));
+  f.api.put(resources::endpoints, object);
+  f.settle();
+  REQUIRE(slices(f).size() == 1);
+  f.api.erase(resources::endpoints, "default/own");
+  f.settle();
+  CHECK(slices(f).empty());
+}

@@ -94,6 +94,12 @@ base::Task<http::Response> upgrade_handler(http::Request request) {
     if (request.target.find("error") != std::string::npos)
       response.upgrade->stream_types.emplace_back("error", 3);
     response.upgrade->run = run_exec;
+  } else if (request.path() == "/older") {
+    response.upgrade->protocols = {"base64.channel.k8s.io", "channel.k8s.io"};
+    response.upgrade->run = run_exec;
+  } else if (request.path() == "/log") {
+    response.upgrade->protocols = {"binary.k8s.io", "base64.binary.k8s.io"};
+    response.upgrade->run = run_closing;
   } else if (request.path() == "/close") {
     response.upgrade->protocols = {"v5.channel.k8s.io"};
     response.upgrade->run = run_closing;
@@ -237,6 +243,28 @@ TEST_CASE("WebSocket v4 has no close signal, and a close from the client ends th
   REQUIRE(client.send(client_frame(0x88, std::string("\x03\xe8", 2))));
   CHECK(read_frame(client) == std::pair(0x88, std::string("\x03\xe8")));
   CHECK(client.read_to_end().empty());
+}
+
+TEST_CASE("older WebSocket protocols: none named, base64, and one stream without channels") {
+  auto handler = make_handler();
+  TestServer server(handler);
+  auto ask = [&](std::string_view path, std::string_view protocol, const std::string& input) {
+    TestClient client(server.port());
+    std::string request = websocket_request(path, protocol);
+    if (protocol.empty()) request.erase(request.rfind("Sec-WebSocket-Protocol"), 26);
+    REQUIRE(client.send(request + input));
+    auto head = client.read_until("\r\n\r\n");
+    CHECK(has(head, "HTTP/1.1 101 "));
+    CHECK(has(head, base::concat("Sec-WebSocket-Protocol: ", protocol)) != protocol.empty());
+    return read_frame(client);
+  };
+  const std::string hello = client_frame(0x82, std::string("\0hello", 6));
+  CHECK(ask("/older", "", hello) == std::pair(0x82, std::string("\x01<hello>")));
+  CHECK(ask("/older", "channel.k8s.io", hello) == std::pair(0x82, std::string("\x01<hello>")));
+  CHECK(ask("/older", "base64.channel.k8s.io", client_frame(0x81, "0aGVsbG8=")) ==
+        std::pair(0x81, std::string("1PGhlbGxvPg==")));
+  CHECK(ask("/log", "", {}) == std::pair(0x82, std::string("last")));
+  CHECK(ask("/log", "base64.binary.k8s.io", {}) == std::pair(0x81, std::string("bGFzdA==")));
 }
 
 TEST_CASE("a session that its task closes ends the pending read and says goodbye once") {

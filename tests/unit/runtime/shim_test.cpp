@@ -72,18 +72,19 @@ TEST_CASE("the shim writes times as skiff does") {
   }
 }
 
-TEST_CASE("a log has whole lines, and parts of those that are too long") {
+TEST_CASE("a log has whole lines, and parts of those that are too long or have no end") {
   TemporaryFolder folder;
   auto log = make_log(folder / "log", 1u << 20, 2);
   std::string prefix = "2023-11-14T22:13:20.000000123Z stdout ";
   CHECK(write_log(log, "one\ntwo\nrest") == 8);
   CHECK(read(folder / "log") == prefix + "F one\n" + prefix + "F two\n");
   CHECK(write_log(log, "rest", true) == 4);
+  CHECK(base::ends_with(read(folder / "log"), prefix + "P rest\n"));
   CHECK(write_log(log, "\n") == 1);
   std::string line(SHIM_LINE_BYTES_MAX, 'x');
   CHECK(write_log(log, line) == line.size());
   auto text = read(folder / "log");
-  CHECK(base::ends_with(text, prefix + "F rest\n" + prefix + "F \n" + prefix + "P " + line + "\n"));
+  CHECK(base::ends_with(text, prefix + "P rest\n" + prefix + "F \n" + prefix + "P " + line + "\n"));
   std::string many;
   for (int i = 0; i < 1000; ++i) many += "l\n";
   CHECK(write_log(log, many) == many.size());
