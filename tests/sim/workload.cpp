@@ -450,7 +450,9 @@ std::string find_violation(SimCluster& cluster) {
                                .at(0)
                                .at({"resources", "requests", "cpu"})
                                .as_string();
-    if (node.empty() || cpu.empty()) continue;
+    // What is over and not yet gone takes no room.
+    const auto phase = pod.at({"status", "phase"}).as_string();
+    if (node.empty() || cpu.empty() || phase == "Succeeded" || phase == "Failed") continue;
     milli_cpu[node] += base::parse_int(cpu.substr(0, cpu.size() - 1)).value_or(0);
     if (milli_cpu[node] > 4000) return base::concat(node, " is overfull");
   }
