@@ -211,7 +211,6 @@ base::Status LocalRuntime::tear_down_pod(const PodRecord& record) {
 
 base::Status LocalRuntime::remove_pod(const std::string& uid) {
   auto record = find_pod(uid);
-  if (!record.is_ok()) return {};
   std::vector<Container> own;
   {
     std::lock_guard lock(mutex_);
@@ -224,6 +223,8 @@ base::Status LocalRuntime::remove_pod(const std::string& uid) {
     if (!container.exit) SKIFF_RETURN_IF_ERROR(kill_container(container));
     SKIFF_RETURN_IF_ERROR(discard_container(container.record.id));
   }
+  // A power cut may take the record of a pod and leave those of its containers, which are synced.
+  if (!record.is_ok()) return {};
   SKIFF_RETURN_IF_ERROR(tear_down_pod(*record).with_context(concat("remove pod ", uid)));
   std::lock_guard lock(mutex_);
   pods_.erase(uid);

@@ -179,6 +179,27 @@ TEST_CASE("what a killed skiff left half made is removed, torn records too") {
   CHECK_FALSE(sys::is_process_alive(*process));
 }
 
+TEST_CASE("containers whose pod a power cut has taken go with it") {
+  if (!can_run_containers()) return;
+  RuntimeFixture fixture;
+  auto pod = fixture.create_pod("p1");
+  fixture.run(fixture.container_options("c1", "p1", "sleep 1000"));
+  REQUIRE(kill(pod.shim_pid, SIGKILL) == 0);
+  fixture.wait_shim_end("p1");
+  fixture.runtime.reset();
+  REQUIRE(sys::remove_tree(fixture.folder / "data/runtime/pods/p1.json").is_ok());
+  fixture.restart();
+  auto adopted = fixture.runtime->adopt();
+  REQUIRE(adopted.is_ok());
+  CHECK(adopted->pods.empty());
+  REQUIRE(adopted->containers.size() == 1);
+  CHECK(adopted->containers[0].state == ContainerState::exited);
+  CHECK(fixture.runtime->remove_pod("p1").is_ok());
+  CHECK(fixture.runtime->container("c1").code() == base::Code::not_found);
+  CHECK(sys::list_folder(fixture.folder / "data/snapshots/c")->empty());
+  CHECK(sys::list_folder(fixture.folder / "data/runtime/containers")->empty());
+}
+
 TEST_CASE("the end of a supervisor ends its containers and is a reason") {
   if (!can_run_containers()) return;
   RuntimeFixture fixture;
