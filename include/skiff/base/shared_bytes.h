@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -29,9 +30,12 @@ class SharedBytes {
 
   // The two parts one after the other, in one allocation.
   static SharedBytes concat(std::string_view first, std::string_view second);
+  // The text without a copy; what it has reserved beyond its end stays with it.
+  static SharedBytes adopt(std::string text);
 
  private:
   struct Rep;
+  struct AdoptedRep;
   explicit SharedBytes(Rep* rep) noexcept : rep_(rep) {}
   Rep* rep_ = nullptr;
 };

@@ -14,8 +14,7 @@ struct ListStream {
   base::Executor& workers;
 };
 
-// The next piece; its text is copied once and freed here, so that only the piece waits for a slow
-// reader.
+// The next piece: what the store has is copied into it once.
 std::vector<base::SharedBytes> next_piece(const ListStream& list, std::size_t& next, bool& done) {
   const auto& selected = list.selected;
   std::string text;
@@ -30,7 +29,7 @@ std::vector<base::SharedBytes> next_piece(const ListStream& list, std::size_t& n
   done = next == selected.items.size();
   if (done) text += list.encoder.list_tail();
   std::vector<base::SharedBytes> pieces;
-  pieces.emplace_back(std::string_view(text));
+  pieces.push_back(base::SharedBytes::adopt(std::move(text)));
   return pieces;
 }
 
