@@ -19,7 +19,7 @@ inline constexpr std::size_t kFieldManagerLengthMax = 128;
 
 // A LIST below this goes out in one piece; above, in pieces of kListPieceBytes.
 inline constexpr std::size_t kListWholeBytesMax = 256u << 10;
-inline constexpr std::size_t kListPieceBytes = 64u << 10;
+inline constexpr std::size_t kListPieceBytes = 96u << 10;
 static_assert(kListPieceBytes <= kListWholeBytesMax);
 // Objects that a worker looks at before it lets others run.
 inline constexpr std::size_t kScanSliceObjects = 512;

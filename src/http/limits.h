@@ -28,7 +28,7 @@ inline constexpr std::size_t kTlsSliceBytes = 32 * 1024;
 static_assert(kTlsSliceBytes % kTlsRecordBytes == 0 && kTlsSliceBytes <= kWriteSliceBytes);
 static_assert(kReceiveBytes <= kInputBufferedBytesMax);
 // A stream waits while this much is queued on its connection; so does the next pipelined request.
-inline constexpr std::size_t kOutputQueueBytesMax = 256 * 1024;
+inline constexpr std::size_t kOutputQueueBytesMax = 192 * 1024;
 static_assert(kOutputQueueBytesMax > kWriteSliceBytes);
 // Buffers per writev on plain connections.
 inline constexpr std::size_t kWritePiecesMax = 64;
