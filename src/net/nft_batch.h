@@ -59,6 +59,7 @@ class RuleBuilder {
   // REQUIRES: the packet is TCP.
   RuleBuilder& reject_with_reset();
   RuleBuilder& reject_port_unreachable();
+  RuleBuilder& drop();
   RuleBuilder& jump(const std::string& chain);
   RuleBuilder& go_to(const std::string& chain);
   RuleBuilder& comment(std::string_view text);

@@ -56,10 +56,10 @@ nftnl_expr* lookup(const std::string& set, std::uint32_t set_id, Register key) {
   return e;
 }
 
-nftnl_expr* verdict(int code, const std::string& chain) {
+nftnl_expr* verdict(int code, const std::string& chain = {}) {
   nftnl_expr* e = make("immediate");
   nftnl_expr_set_u32(e, NFTNL_EXPR_IMM_DREG, NFT_REG_VERDICT);
-  nftnl_expr_set_str(e, NFTNL_EXPR_IMM_CHAIN, chain.c_str());
+  if (!chain.empty()) nftnl_expr_set_str(e, NFTNL_EXPR_IMM_CHAIN, chain.c_str());
   nftnl_expr_set_u32(e, NFTNL_EXPR_IMM_VERDICT, static_cast<std::uint32_t>(code));
   return e;
 }
@@ -205,6 +205,7 @@ RuleBuilder& RuleBuilder::reject_port_unreachable() {
   return add(e);
 }
 
+RuleBuilder& RuleBuilder::drop() { return add(verdict(NF_DROP)); }
 RuleBuilder& RuleBuilder::jump(const std::string& chain) { return add(verdict(NFT_JUMP, chain)); }
 RuleBuilder& RuleBuilder::go_to(const std::string& chain) { return add(verdict(NFT_GOTO, chain)); }
 

@@ -7,8 +7,10 @@
 //   svc-<id>:   pick one endpoint at random, dnat
 //               with affinity: saddr in @aff-<id>-<endpoint> goes on to that endpoint's chain first
 //   ep-<id>-<endpoint>: remember saddr for the affinity's time, dnat
-//   postrouting (nat): marked, hairpin, and pod traffic that leaves the cluster: masquerade
-//   reject-… (filter): ports without endpoints, and addresses of no Service: refuse
+//   postrouting (nat): marked, hairpin, from 127.0.0.1, and pod traffic that leaves the cluster:
+//               masquerade
+//   reject-… (filter): ports without endpoints, and addresses of no Service: refuse; pods to
+//               127.0.0.1 of the host: drop
 #pragma once
 
 #include <skiff/net/packet_rules.h>

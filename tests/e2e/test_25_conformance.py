@@ -153,17 +153,20 @@ def own_endpoints(host):
 
 
 def host_ports(host):
-    pod(host, "hostport", {"containers": [container(ports=[{"containerPort": 8080, "hostPort": 18080}, {"containerPort": 8080, "hostPort": 18081, "hostIP": NODE_IP}])]})
+    pod(host, "hostport", {"containers": [container(ports=[{"containerPort": 8080, "hostPort": 18080}, {"containerPort": 8080, "hostPort": 18081, "hostIP": NODE_IP}, {"containerPort": 8080, "hostPort": 18082, "hostIP": "127.0.0.1"}])]})
     fetch = lambda port: host.kubectl("exec", "hostport", "--", "wget", "-qO-", f"http://{NODE_IP}:{port}/").stdout  # noqa: E731
     for port in (18080, 18081):
         wait_for(lambda: "hello" in fetch(port), 10, f"an answer on port {port}")
+    on_host = lambda port, address="127.0.0.1": subprocess.run(host.command(["timeout", "1", "busybox", "wget", "-qO-", f"http://{address}:{port}/"]), capture_output=True, text=True)  # noqa: E731
+    for port in (18080, 18082):
+        wait_for(lambda: "hello" in on_host(port).stdout, 10, f"an answer on port {port} of 127.0.0.1")
+    expect(on_host(18082, NODE_IP).stderr, "refused", "what was bound to 127.0.0.1")
     host.stop()
     host.start()
     host.wait_api()
     wait_for(lambda: "hello" in fetch(18080), 20, "an answer after a restart of skiff")
     delete(host, "hostport")
-    refused = lambda: "refused" in subprocess.run(host.command(["timeout", "1", "busybox", "wget", "-qO-", f"http://{NODE_IP}:18080/"]), capture_output=True, text=True).stderr  # noqa: E731
-    wait_for(refused, 10, "the end of the port")
+    wait_for(lambda: "refused" in on_host(18080, NODE_IP).stderr, 10, "the end of the port")
 
 
 def grpc_probes(host):

@@ -175,6 +175,29 @@ TEST_CASE("pods and Services on a real kernel", "[root]") {
     CHECK(greeting("192.0.2.1", 30080).size() == 1);
     CHECK(greeting("192.0.2.1", 30080, a).size() == 1);
   }
+  SECTION("node ports answer on 127.0.0.1, and what listens there is none of the pods' business") {
+    CHECK(greeting("127.0.0.1", 30080).size() == 1);
+    RuleSet more = set;
+    more.services.push_back({.name = "hostport",
+                             .port = 9001,
+                             .external_ips = {"127.0.0.1"},
+                             .endpoints = {end_b},
+                             .local_only = true});
+    REQUIRE(rules.apply(more));
+    CHECK(greeting("127.0.0.1", 9001) == "b");
+    CHECK(greeting("192.0.2.1", 9001) == "refused");
+    Greeter host("/proc/self/task/" + std::to_string(gettid()) + "/ns/net", 9000, "host");
+    CHECK(greeting("127.0.0.1", 9000) == "host");
+    // A pod that has 127.0.0.1 no longer as its own sends there.
+    for (const char* command :
+         {"ip address delete 127.0.0.1/8 dev lo", "ip route add 127.0.0.1 via 169.254.1.1 dev eth0",
+          "sh -c 'echo 1 > /proc/sys/net/ipv4/conf/eth0/route_localnet'"})
+      REQUIRE(std::system(
+                  ("ip netns exec " + a.substr(std::string("/run/netns/").size()) + " " + command)
+                      .c_str()) == 0);
+    CHECK(greeting("192.0.2.1", 9000, a) == "host");
+    CHECK(greeting("127.0.0.1", 9000, a) == "");
+  }
   SECTION("a pod reaches itself through its Service") {
     CHECK(greeting("10.43.0.8", 80, a) == "a");
   }
