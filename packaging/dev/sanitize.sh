@@ -10,7 +10,7 @@ sanitize_tests() {
   mkdir -p "$reports"
   # Memory that was given back is kept for a while to find its late users: 256 MB unless told, more
   # than what tests of memory allow.
-  export ASAN_OPTIONS="detect_leaks=1:quarantine_size_mb=16:log_path=$reports/report"
+  export ASAN_OPTIONS="detect_leaks=1:quarantine_size_mb=4:log_path=$reports/report"
   export UBSAN_OPTIONS="print_stacktrace=1:log_path=$reports/report"
   export TSAN_OPTIONS="halt_on_error=0:suppressions=$PWD/tests/support/tsan.supp:log_path=$reports/report"
   TEST_SLOWNESS=5

@@ -321,6 +321,7 @@ base::Task<Status> MemoryApi::remove(Resource resource, std::string namespace_na
   if (resource.resource == "pods") object["metadata"].set("deletionGracePeriodSeconds", grace);
   if (resource.resource == "namespaces") object["status"].set("phase", "Terminating");
   if (object != found->second.object) store(resource, key, std::move(object));
+  if (delete_answer_delay.count() > 0) co_await base::sleep(timers_, delete_answer_delay, {});
   co_return Status::ok();
 }
 

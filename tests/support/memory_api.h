@@ -52,6 +52,8 @@ class MemoryApi final : public client::Client {
   std::function<base::Status(std::string_view verb, client::Resource resource,
                              std::string_view name)>
       fault;
+  // How long the answer to a delete is on its way.
+  base::Duration delete_answer_delay{0};
   // Answers kinds that are questions; null JSON for all others.
   std::function<codec::Json(client::Resource resource, const codec::Json& question)> answer;
   base::Duration retry_wait_max() const override { return retry_max; }

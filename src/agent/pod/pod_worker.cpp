@@ -369,8 +369,8 @@ base::Task<void> PodWorker::be_finished() {
     client::DeleteOptions options;
     options.grace_period_seconds = 0;
     options.uid = uid_;
-    const auto& metadata = record_.pod["metadata"];
-    std::string space(metadata["namespace"].as_string()), name(metadata["name"].as_string());
+    std::string space(record_.pod["metadata"]["namespace"].as_string());
+    std::string name(record_.pod["metadata"]["name"].as_string());
     auto task = context_.options.client->remove(client::resources::pods, space, name, options);
     auto status = co_await std::move(task);
     if (status.code() == base::Code::not_found || status.code() == base::Code::conflict) {
@@ -378,12 +378,12 @@ base::Task<void> PodWorker::be_finished() {
       removed_ = true;
       co_return;
     }
-    if (!status.is_ok() || !metadata["finalizers"].empty())
-      retry_at = context_.monotonic() + kConfigRetry;
-    if (status.is_ok() && metadata["finalizers"].empty()) {
+    // As it is now: it may have changed meanwhile.
+    if (status.is_ok() && record_.pod["metadata"]["finalizers"].empty()) {
       removed_ = true;
       co_return;
     }
+    retry_at = context_.monotonic() + kConfigRetry;
   }
   co_await wait_until(changed_, context_.timers(), retry_at, stop_);
 }

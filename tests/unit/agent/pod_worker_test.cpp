@@ -56,6 +56,30 @@ TEST_CASE("a process that ignores SIGTERM is killed when its grace period is ove
   CHECK(world.runtime.log.at(3) == "signal web 9");
 }
 
+TEST_CASE("a pod that loses its finalizers while its deletion is answered is gone at once") {
+  World world;
+  Node node(world);
+  world.create(kPlain);
+  world.loop.advance(1s);
+  Json held = world.pod();
+  held["metadata"].set("finalizers", Json::array({"example.com/hold"}));
+  world.api.put(client::resources::pods, held);
+  world.remove();
+  bool is_asked = false;
+  world.api.delete_answer_delay = 1s;
+  world.api.fault = [&is_asked](std::string_view verb, const auto&, const auto&) {
+    is_asked |= verb == "delete";
+    return base::Status();
+  };
+  for (int i = 0; i < 200 && !is_asked; ++i) world.loop.advance(10ms);
+  REQUIRE(is_asked);
+  Json freed = world.pod();
+  freed["metadata"].set("finalizers", Json::array());
+  world.api.put(client::resources::pods, freed);
+  world.loop.advance(2s);
+  CHECK(node.pods.size() == 0);
+}
+
 TEST_CASE("a second deletion shortens the grace period") {
   World world;
   Node node(world);
