@@ -3,6 +3,7 @@
 #pragma once
 
 #include <skiff/auth/auth.h>
+#include <skiff/base/age.h>
 #include <skiff/base/clock.h>
 
 #include <memory>
