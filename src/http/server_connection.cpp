@@ -23,6 +23,7 @@ base::Status ServerConnection::start(std::unique_ptr<loop::Socket> socket,
                                      std::unique_ptr<TlsSession> tls) {
   pipe_ = std::make_unique<SocketPipe>(core_->loop(), std::move(socket), std::move(tls), *this);
   state_since_ = now();
+  trust_changes_ = core_->trust_changes();
   SKIFF_RETURN_IF_ERROR(pipe_->start(false));
   arm_timer();
   return base::Status::ok();
@@ -33,6 +34,7 @@ void ServerConnection::on_established() {
   state_since_ = now();
   if (pipe_->tls() == nullptr) return;
   pipe_->tls()->describe_peer(peer_);
+  if (trust_changes_ != core_->trust_changes() && core_->end_if_untrusted(*this)) return;
   if (!pipe_->tls()->is_http2()) return;
   state_ = State::http2;
   http2_ = std::make_unique<Http2Server>(*this);
@@ -400,7 +402,7 @@ void ServerConnection::close_now(base::Status why) {
 }
 
 bool ServerConnection::is_peer_trusted() const {
-  if (state_ == State::handshake) return false;
+  if (state_ == State::handshake) return true;
   const auto* tls = pipe_ ? pipe_->tls() : nullptr;
   return tls == nullptr || tls->is_peer_trusted(*core_->tls());
 }

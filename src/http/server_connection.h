@@ -43,7 +43,7 @@ class ServerConnection final : public PipeOwner,
   // The server stops: end what has no answer under way.
   void on_stop();
   void close_now(base::Status why);
-  // False while it is not known.
+  // True while it is not known.
   bool is_peer_trusted() const;
   // No answer is under way and nothing is queued.
   bool is_quiet() const;
@@ -126,6 +126,7 @@ class ServerConnection final : public PipeOwner,
   bool head_begun_ = false;
   bool flush_pending_ = false;
   bool handler_timed_out_ = false;
+  std::uint64_t trust_changes_ = 0;  // when it began
   base::MonotonicTime state_since_;
   base::MonotonicTime input_since_;  // of the last byte of a body
   base::TimerId timer_ = 0;

@@ -182,15 +182,19 @@ void ServerCore::close_all() {
 }
 
 void ServerCore::end_untrusted() {
+  ++trust_changes_;
   auto connections = connections_;
-  for (auto& [number, connection] : connections) {
-    if (connection->is_peer_trusted()) continue;
-    const auto& peer = connection->peer();
-    base::log_info("a connection ended: the CA of its certificate is trusted no more",
-                   {{"user", peer.certificate_common_name}, {"address", peer.address}});
-    connection->close_now(
-        base::Status(base::Code::unauthenticated, "the CA of the certificate is trusted no more"));
-  }
+  for (auto& [number, connection] : connections) end_if_untrusted(*connection);
+}
+
+bool ServerCore::end_if_untrusted(ServerConnection& connection) {
+  if (connection.is_peer_trusted()) return false;
+  const auto& peer = connection.peer();
+  base::log_info("a connection ended: the CA of its certificate is trusted no more",
+                 {{"user", peer.certificate_common_name}, {"address", peer.address}});
+  connection.close_now(
+      base::Status(base::Code::unauthenticated, "the CA of the certificate is trusted no more"));
+  return true;
 }
 
 base::Task<void> ServerCore::stop(base::Duration grace) {

@@ -63,6 +63,10 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
   base::Task<void> stop(base::Duration grace);
   void close_all();
   void end_untrusted();
+  // True when it ended the connection.
+  bool end_if_untrusted(ServerConnection& connection);
+  // How often trust was taken from somebody.
+  std::uint64_t trust_changes() const { return trust_changes_; }
   // Closes what is open and ends the work at the end of turns.
   void shut_down();
   ServerCounters counters() const;
@@ -95,6 +99,7 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
   std::size_t running_handlers_ = 0;
   std::string date_;
   std::int64_t date_second_ = -1;
+  std::uint64_t trust_changes_ = 0;
   bool stopping_ = false;
   base::Notifier changed_;
   std::atomic<std::uint64_t> accepted_ = 0, requests_ = 0, rejected_ = 0;

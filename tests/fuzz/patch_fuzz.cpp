@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
+#include <utility>
 
 using namespace skiff;
 using codec::Json;
@@ -52,7 +53,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   (void)api::validate_create(pods, *object);
   (void)api::validate_update(pods, "", merged, *object);
   (void)api::warnings_for(pods, *object);
-  if ((*object)["metadata"].is_object()) {
+  if (std::as_const(*object)["metadata"].is_object()) {
     api::StoredObject stored(api::StoredObject::encode(*object), 7);
     auto read = stored.parse();
     if (!read || api::resource_version_of(*read) != "7") std::abort();

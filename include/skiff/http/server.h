@@ -55,7 +55,7 @@ class Server {
   virtual base::Task<void> stop(base::Duration grace) = 0;
   virtual ServerCounters counters() const = 0;
   // Ends the connections whose client certificate the context believes no more, for its authority
-  // was taken away by replace_trust(), and those whose handshake is under way.
+  // was taken away by replace_trust(); those whose handshake is under way are looked at after it.
   virtual void end_untrusted() = 0;
 };
 

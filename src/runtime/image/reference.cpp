@@ -113,6 +113,8 @@ base::Result<ImageReference> parse_image_reference(std::string_view text) {
       reference.repository.size() > kRepositoryBytesMax)
     return invalid();
   if (reference.tag.empty() && reference.digest.empty()) reference.tag = "latest";
+  // What was left out counts too: the whole name stands in records and requests.
+  if (reference.to_string().size() > kReferenceBytesMax) return invalid();
   return reference;
 }
 

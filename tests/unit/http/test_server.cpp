@@ -11,6 +11,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 #include <catch2/catch.hpp>
+#include <csignal>
 
 namespace skiff::http_test {
 
@@ -106,6 +107,7 @@ Identity TestCa::issue(const std::string& common_name,
 
 TestServer::TestServer(http::Handler& handler, http::ServerOptions options,
                        std::shared_ptr<http::TlsContext> tls, int loops) {
+  std::signal(SIGPIPE, SIG_IGN);  // clients write to connections that the server has ended
   auto pool = loop::make_work_pool({.name = "workers", .threads_max = 2, .keep_threads = true});
   REQUIRE(pool);
   workers_ = std::move(*pool);
@@ -174,6 +176,12 @@ TestClient::TestClient(std::uint16_t port, const std::string& address) {
 }
 
 TestClient::TestClient(std::uint16_t port, const std::string& ca_pem, const Identity* identity)
+    : TestClient(port, ca_pem, identity, kHandshakeLater) {
+  handshake();
+}
+
+TestClient::TestClient(std::uint16_t port, const std::string& ca_pem, const Identity* identity,
+                       HandshakeLater)
     : TestClient(port) {
   SSL_CTX* context = SSL_CTX_new(TLS_client_method());
   context_ =
@@ -200,10 +208,12 @@ TestClient::TestClient(std::uint16_t port, const std::string& ca_pem, const Iden
   ssl_ = std::shared_ptr<void>(ssl, [](void* p) { SSL_free(static_cast<SSL*>(p)); });
   SSL_set_fd(ssl, fd_);
   SSL_set1_host(ssl, "localhost");
-  if (SSL_connect(ssl) != 1) {
-    ::close(fd_);
-    fd_ = -1;
-  }
+}
+
+void TestClient::handshake() {
+  if (SSL_connect(static_cast<SSL*>(ssl_.get())) == 1) return;
+  ::close(fd_);
+  fd_ = -1;
 }
 
 TestClient::~TestClient() {

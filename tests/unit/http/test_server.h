@@ -73,6 +73,10 @@ class TestClient {
   explicit TestClient(std::uint16_t port, const std::string& address = "127.0.0.1");
   // TLS; `identity` may be null.
   TestClient(std::uint16_t port, const std::string& ca_pem, const Identity* identity);
+  enum HandshakeLater { kHandshakeLater };
+  TestClient(std::uint16_t port, const std::string& ca_pem, const Identity* identity,
+             HandshakeLater);
+  void handshake();
   ~TestClient();
   bool connected() const { return fd_ >= 0; }
   bool send(std::string_view bytes);

@@ -102,6 +102,9 @@ TEST_CASE("TLS: who came by an authority that is trusted no more is let go, stre
   TestServer server(handler, {}, context);
   auto thief = old_ca.issue("admin", {"system:masters"});
   auto admin = ca.issue("admin", {"system:masters"});
+  const auto later = TestClient::kHandshakeLater;
+  TestClient late_thief(server.port(), ca.pem, &thief, later);
+  TestClient late(server.port(), ca.pem, &admin, later);
   TestClient asks(server.port(), ca.pem, &thief), watches(server.port(), ca.pem, &thief);
   TestClient stays(server.port(), ca.pem, &admin), nobody(server.port(), ca.pem, nullptr);
   for (auto* client : {&asks, &stays, &nobody}) {
@@ -115,7 +118,10 @@ TEST_CASE("TLS: who came by an authority that is trusted no more is let go, stre
   server.loop().post([&] { server.server().end_untrusted(); });
   CHECK(watches.read_until("0\r\n\r\n") == "\r\n");
   CHECK(asks.read_response().empty());
-  for (auto* client : {&stays, &nobody}) {
+  for (auto* client : {&late_thief, &late}) client->handshake();
+  (void)late_thief.send(kGet);
+  CHECK(late_thief.read_response().empty());
+  for (auto* client : {&stays, &nobody, &late}) {
     REQUIRE(client->send(kGet));
     CHECK(client->read_response().find("200 OK") != std::string::npos);
   }

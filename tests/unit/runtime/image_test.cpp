@@ -90,6 +90,10 @@ TEST_CASE("bad image names are refused in upstream's words") {
     auto reference = parse_image_reference(text);
     return reference.is_ok() ? "ok" : std::string(reference.status().message());
   };
+  // The whole name, with what was left out of it, is at most as long as what may be written.
+  const std::string long_name = std::string(400, 'a') + ".example/" + std::string(100, 'b');
+  CHECK(message(long_name + ":1") == "ok");
+  CHECK(message(long_name) != "ok");
   CHECK(message("UPPER/..") == "couldn't parse image name \"UPPER/..\": invalid reference format");
   for (std::string bad :
        {std::string(), std::string("a:"), std::string("A"), std::string("a//b"), std::string("a b"),
