@@ -6,6 +6,38 @@ namespace skiff::codec {
 
 namespace {
 
+// The code point at the front when YAML has it as a line break, a byte order mark or a control
+// character, as Go's YAML sees it; else 0. They are of two or three bytes.
+unsigned special_at(std::string_view text) {
+  auto byte = [&text](std::size_t at) { return static_cast<unsigned char>(text[at]); };
+  if (text.size() >= 2 && byte(0) == 0xc2 && byte(1) >= 0x80 && byte(1) < 0xa0) return byte(1);
+  if (text.starts_with("\u2028")) return 0x2028;
+  if (text.starts_with("\u2029")) return 0x2029;
+  return text.starts_with("\ufeff") ? 0xfeff : 0;
+}
+
+bool has_special(std::string_view text) {
+  for (std::size_t at = 0; at < text.size(); ++at)
+    if (special_at(text.substr(at)) != 0) return true;
+  return false;
+}
+
+// JSON strings are double-quoted YAML, but for what YAML has as special.
+void write_quoted(std::string_view text, std::string& out) {
+  std::string quoted;
+  write_json_string(text, quoted);
+  for (std::size_t at = 0; at < quoted.size();) {
+    const unsigned code = special_at(std::string_view(quoted).substr(at));
+    if (code == 0) {
+      out += quoted[at++];
+      continue;
+    }
+    out += "\\u";
+    for (int shift = 12; shift >= 0; shift -= 4) out += "0123456789abcdef"[(code >> shift) & 15];
+    at += code < 0x800 ? 2 : 3;
+  }
+}
+
 // True when plain text reads back as the same string.
 bool is_plain_safe(std::string_view text) {
   if (text.empty() || !resolve_plain_scalar(text).is_string()) return false;
@@ -16,14 +48,14 @@ bool is_plain_safe(std::string_view text) {
   if (text.starts_with("...")) return false;  // the end of a document
   for (char c : text)
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) return false;
-  return text.find(": ") == text.npos && text.find(" #") == text.npos;
+  return text.find(": ") == text.npos && text.find(" #") == text.npos && !has_special(text);
 }
 
 void write_string(std::string_view text, std::string& out) {
   if (is_plain_safe(text))
     out += text;
   else
-    write_json_string(text, out);  // JSON strings are double-quoted YAML
+    write_quoted(text, out);
 }
 
 void write_block(const Json& value, int indent, bool in_line, std::string& out);

@@ -106,11 +106,14 @@ base::Result<Json> parse_small(std::string_view data, std::size_t bytes_max) {
   return codec::parse_json(data, options);
 }
 
-std::string write_hello(const Hello& hello) {
+base::Result<std::string> write_hello(const Hello& hello) {
   Json features = Json::array();
   for (const auto& feature : hello.features) features.push_back(feature);
-  return codec::write_json(
+  std::string text = codec::write_json(
       Json::object({{"version", hello.version}, {"features", std::move(features)}}));
+  if (text.size() > kNodeHelloBytesMax)
+    return base::Status(base::Code::too_large, "the hello is too large");
+  return text;
 }
 
 base::Result<ControlMessage> parse_hello(std::string_view data) {
@@ -168,7 +171,8 @@ struct ControlWriter {
     return base::invalid_argument("not a message");
   }
   base::Result<http::ChannelFrame> operator()(const Hello& hello) const {
-    return control_frame(Control::hello, write_hello(hello));
+    SKIFF_ASSIGN_OR_RETURN(auto text, write_hello(hello));
+    return control_frame(Control::hello, std::move(text));
   }
   base::Result<http::ChannelFrame> operator()(const Heartbeat& beat) const {
     return control_frame(Control::heartbeat, sequence_text(beat.sequence));

@@ -185,3 +185,9 @@ TEST_CASE("what is malformed or too large is refused") {
   CHECK(head.data.size() <= kNodeStatusBytesMax);
   CHECK(parse_stream(std::move(head)).is_ok());
 }
+
+TEST_CASE("a hello is as large as the other end takes, or is not sent") {
+  Hello hello;
+  hello.features = {std::string(kNodeHelloBytesMax, 'x')};
+  CHECK(encode_control(hello).status().code() == base::Code::too_large);
+}

@@ -69,6 +69,11 @@ TEST_CASE("written YAML reads back as the same value") {
   CHECK(*back == *json);
   for (const char* text : {"...", "... a", "---", "--- a"})
     CHECK(parse_yaml(write_yaml(Json(text)))->as_string() == text);
+  // Byte order marks, line breaks of YAML 1.1 and control characters are escaped.
+  for (const char* text : {"\ufeffa", "a\u0085b", "a\u2028b", "\u2029", "a\u009f\""})
+    CHECK(parse_yaml(write_yaml(Json(text)))->as_string() == text);
+  CHECK(write_yaml(Json("\ufeffa\u0085\u2028")) == "\"\\ufeffa\\u0085\\u2028\"\n");
+  CHECK(write_yaml(Json("\u00e9\u2030")) == "\u00e9\u2030\n");
 }
 
 TEST_CASE("what can start no document ends the parse") {
