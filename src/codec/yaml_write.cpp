@@ -1,5 +1,6 @@
 #include <skiff/codec/yaml.h>
 
+#include "codec/limits.h"
 #include "codec/yaml_scalar.h"
 
 namespace skiff::codec {
@@ -58,6 +59,17 @@ void write_string(std::string_view text, std::string& out) {
     write_quoted(text, out);
 }
 
+void write_key(std::string_view key, int indent, std::string& out) {
+  const std::size_t start = out.size();
+  write_string(key, out);
+  if (out.size() - start > kYamlSimpleKeyBytesMax) {
+    out.insert(start, "? ");
+    out += '\n';
+    out.append(static_cast<std::size_t>(indent), ' ');
+  }
+  out += ':';
+}
+
 void write_block(const Json& value, int indent, bool in_line, std::string& out);
 
 void write_scalar(const Json& value, std::string& out) {
@@ -87,8 +99,7 @@ void write_block(const Json& value, int indent, bool in_line, std::string& out) 
   if (value.is_object() && !value.empty()) {
     for (const auto& member : value.members()) {
       lead();
-      write_string(member.key, out);
-      out += ':';
+      write_key(member.key, indent, out);
       write_value(member.value, indent + 2, out);
     }
   } else if (value.is_array() && !value.empty()) {

@@ -76,6 +76,16 @@ TEST_CASE("written YAML reads back as the same value") {
   CHECK(write_yaml(Json("\u00e9\u2030")) == "\u00e9\u2030\n");
 }
 
+TEST_CASE("keys of any length are written and read") {
+  for (std::size_t size : {999u, 1000u, 1001u, 5000u}) {
+    Json inner = Json::object({{std::string(size, 'k'), Json::object({{"a", 1}})}, {"b", 2}});
+    const Json tree = Json::object({{"list", Json::array({inner})}, {"map", inner}});
+    auto back = parse_yaml(write_yaml(tree));
+    REQUIRE(back);
+    CHECK(*back == tree);
+  }
+}
+
 TEST_CASE("what can start no document ends the parse") {
   // yaml-cpp alone makes documents of this without end.
   for (auto text : {"- \"q\"\n, 0", "a: 1\n]", "\"q\"\n, 0_0"}) {
