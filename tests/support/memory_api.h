@@ -52,7 +52,7 @@ class MemoryApi final : public client::Client {
   std::function<base::Status(std::string_view verb, client::Resource resource,
                              std::string_view name)>
       fault;
-  // How long the answer to a delete is on its way.
+  // How long the answer to a delete is on its way when finalizers or grace keep the object.
   base::Duration delete_answer_delay{0};
   // Answers kinds that are questions; null JSON for all others.
   std::function<codec::Json(client::Resource resource, const codec::Json& question)> answer;
