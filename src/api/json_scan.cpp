@@ -1,7 +1,8 @@
+#include <skiff/api/scan.h>
+
 #include "api/json_scan.h"
 
 #include <skiff/api/object.h>
-#include <skiff/api/scan.h>
 
 #include <cstring>
 

@@ -1,5 +1,6 @@
-#include <skiff/api/kind.h>
 #include <skiff/api/schema.h>
+
+#include <skiff/api/kind.h>
 
 #include <algorithm>
 

@@ -1,5 +1,6 @@
-#include <skiff/api/object.h>
 #include <skiff/api/pod_references.h>
+
+#include <skiff/api/object.h>
 #include <skiff/base/strings.h>
 
 #include <utility>

@@ -1,4 +1,6 @@
 // client::Client in this process: skips sockets, TLS and text, skips no filter.
+#include <skiff/client/client.h>
+
 #include <skiff/base/strings.h>
 #include <skiff/client/resource_path.h>
 

@@ -1,3 +1,5 @@
+#include <skiff/apiserver/apiserver.h>
+
 #include "apiserver/server.h"
 
 #include <skiff/auth/bootstrap_token.h>

@@ -62,10 +62,18 @@ ServiceNetwork::ServiceNetwork(const Config& config, const NodeIdentity& identit
 
 base::Result<std::unique_ptr<net::PodNetwork>> ServiceNetwork::make_network(
     const std::string& pod_cidr) {
+  if (!rules_) {
+    auto rules = net::make_nftables_rules(rules_table(config_));
+    if (rules)
+      rules_ = std::move(*rules);
+    else
+      base::log_error("Services do not work on this node", {{"error", rules.status()}});
+  }
   net::PodNetworkOptions options;
   options.runtime_dir = config_.runtime_dir;
   options.pod_cidr = pod_cidr;
   options.link_prefix = link_prefix(config_);
+  options.routes_loopback = rules_ != nullptr;
   SKIFF_ASSIGN_OR_RETURN(auto network, net::make_pod_network(options));
   return std::unique_ptr<net::PodNetwork>(
       std::make_unique<WatchedNetwork>(*this, std::move(network)));
@@ -110,18 +118,13 @@ base::Task<void> ServiceNetwork::run_proxy(base::CancelToken cancel) {
     bool known = co_await pod_cidr_known_.wait(cancel);
     if (!known) co_return;
   }
+  if (!rules_) co_return;
   agent::ServiceProxyOptions options;
   options.node_name = node_name_;
   options.cluster_dns = config_.cluster_dns;
   options.pod_cidr = pod_cidr_;
   options.cluster_cidr = config_.cluster_cidr;
   options.service_cidr = config_.service_cidr;
-  auto made = net::make_nftables_rules(rules_table(config_));
-  if (!made) {
-    base::log_error("Services do not work on this node", {{"error", made.status()}});
-    co_return;
-  }
-  rules_ = std::move(*made);
   proxy_ = agent::make_service_proxy(*view_, *rules_, *threads_.blocking, threads_.agent->loop(),
                                      std::move(options));
   for (const auto& [pod_uid, rules] : host_ports_) proxy_->set_host_ports(pod_uid, rules);

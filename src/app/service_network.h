@@ -23,7 +23,8 @@ class ServiceNetwork {
   ServiceNetwork(const Config& config, const NodeIdentity& identity, Threads& threads,
                  client::Client& client);
 
-  // For AgentOptions::make_network: the pod network, watched for addresses that come and go.
+  // For AgentOptions::make_network: the pod network, watched for addresses that come and go, and
+  // the packet rules before it. Before the agent tells the podCIDR, not twice at once.
   base::Result<std::unique_ptr<net::PodNetwork>> make_network(const std::string& pod_cidr);
   // Sets the agent's hooks. Before the agent runs; the agent outlives this object.
   void attach_to(agent::Agent& agent);
@@ -41,7 +42,7 @@ class ServiceNetwork {
   Threads& threads_;
   std::unique_ptr<client::Informer> endpoint_slices_;
   std::unique_ptr<agent::ServiceView> view_;
-  std::unique_ptr<net::PacketRules> rules_;
+  std::unique_ptr<net::PacketRules> rules_;  // null without nftables
   std::unique_ptr<agent::ServiceProxy> proxy_;
   std::unique_ptr<agent::ClusterDns> dns_;
   std::map<std::string, std::vector<net::ServiceRule>> host_ports_;  // by pod uid

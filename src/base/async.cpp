@@ -1,3 +1,5 @@
+#include <skiff/base/task.h>
+
 #include <skiff/base/async.h>
 
 #include <list>

@@ -1,5 +1,6 @@
-#include <skiff/base/assert.h>
 #include <skiff/base/random.h>
+
+#include <skiff/base/assert.h>
 
 #include <mutex>
 #include <string_view>

@@ -1,5 +1,6 @@
-#include <skiff/base/assert.h>
 #include <skiff/base/status.h>
+
+#include <skiff/base/assert.h>
 #include <skiff/base/strings.h>
 
 #include <cerrno>

@@ -1,4 +1,6 @@
 // The session of an extended CONNECT: frames as http2.h has them.
+#include <skiff/http/session_closer.h>
+
 #include "http/channel_session.h"
 #include "http/limits.h"
 

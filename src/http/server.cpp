@@ -1,6 +1,7 @@
+#include <skiff/http/server.h>
+
 #include <skiff/base/log.h>
 #include <skiff/base/strings.h>
-#include <skiff/http/server.h>
 
 #include "http/limits.h"
 #include "http/listener.h"

@@ -1,3 +1,5 @@
+#include <skiff/http/tls.h>
+
 #include "http/tls_context.h"
 
 #include <skiff/base/strings.h>

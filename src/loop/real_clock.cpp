@@ -1,5 +1,6 @@
-#include <skiff/loop/loop.h>
 #include <skiff/loop/time_floor.h>
+
+#include <skiff/loop/loop.h>
 
 #include <algorithm>
 #include <atomic>

@@ -1,5 +1,6 @@
-#include <skiff/base/strings.h>
 #include <skiff/loop/signals.h>
+
+#include <skiff/base/strings.h>
 
 #include "loop/uv_loop.h"
 

@@ -1,5 +1,6 @@
-#include <skiff/base/unique_fd.h>
 #include <skiff/net/address_watch.h>
+
+#include <skiff/base/unique_fd.h>
 
 #include "net/limits.h"
 

@@ -1,8 +1,9 @@
+#include <skiff/net/dns.h>
+
 #include <skiff/base/async.h>
 #include <skiff/base/log.h>
 #include <skiff/base/strings.h>
 #include <skiff/base/unique_fd.h>
-#include <skiff/net/dns.h>
 
 #include "net/dns_forwarder.h"
 #include "net/dns_message.h"

@@ -101,10 +101,11 @@ base::Result<std::unique_ptr<PacketRules>> make_nftables_rules(const std::string
     return base::invalid_argument(
         base::concat("bad nftables table name ", base::quote(table_name)));
   auto rules = std::make_unique<NftablesRules>(table_name);
-  // Asks the kernel once, so that a host without nftables is told at start.
-  NftBatch probe(table_name);
-  probe.add_table();
-  SKIFF_RETURN_IF_ERROR(probe.commit());
+  // Before the first pod; and a host without nftables is told at start.
+  NftBatch guarded(table_name);
+  guarded.add_table();
+  add_loopback_guard(guarded);
+  SKIFF_RETURN_IF_ERROR(guarded.commit());
   return std::unique_ptr<PacketRules>(std::move(rules));
 }
 

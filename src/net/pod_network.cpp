@@ -1,7 +1,8 @@
+#include <skiff/net/pod_network.h>
+
 #include <skiff/base/log.h>
 #include <skiff/base/strings.h>
 #include <skiff/base/unique_fd.h>
-#include <skiff/net/pod_network.h>
 #include <skiff/sys/files.h>
 
 #include "net/address_pool.h"
@@ -97,16 +98,14 @@ class RoutedPodNetwork final : public PodNetwork {
         host.add_veth(address.interface_name, kHostMac, kPodInterface, mac, pod_namespace.get());
     if (!made && made.code() != base::Code::already_exists) return made;
     SKIFF_RETURN_IF_ERROR(configure_pod(address, network_namespace_path));
-    SKIFF_RETURN_IF_ERROR(let_loopback_through(address.interface_name));
+    if (options_.routes_loopback) SKIFF_RETURN_IF_ERROR(route_loopback(address.interface_name));
     SKIFF_RETURN_IF_ERROR(host.set_up(address.interface_name));
     SKIFF_ASSIGN_OR_RETURN(int link, host.link_index(address.interface_name));
     SKIFF_RETURN_IF_ERROR(host.add_permanent_neighbour(link, address.ipv4, mac));
     return host.add_route(link, address.ipv4, 32, {});
   }
 
-  // Node ports and hostPorts are translated for 127.0.0.1 too; the packet rules keep everything
-  // else from there.
-  static base::Status let_loopback_through(const std::string& interface) {
+  static base::Status route_loopback(const std::string& interface) {
     return sys::write_control_file(
         base::concat("/proc/sys/net/ipv4/conf/", interface, "/route_localnet"), "1");
   }

@@ -136,17 +136,6 @@ void add_rejects(NftBatch& batch, const RuleSet& rules) {
              "a node port without endpoints");
 }
 
-// Links of pods carry addresses of 127.0.0.0/8, so that what listens there for this host alone must
-// be kept from pods (CVE-2020-8558). Answers to connections that were translated pass.
-void add_loopback_guard(NftBatch& batch) {
-  RuleBuilder guard(batch.table(), "reject-input");
-  match_destination(guard, network_bytes(kLoopbackNetwork), true);
-  match_source(guard, network_bytes(kLoopbackNetwork), false);
-  match_translated(guard, false);
-  guard.drop().comment("others to 127.0.0.1");
-  batch.add_rule(guard);
-}
-
 void add_dispatch(NftBatch& batch) {
   const std::string& table = batch.table();
   RuleBuilder services(table, kServicesChain);
@@ -167,6 +156,19 @@ void add_dispatch(NftBatch& batch) {
 }
 
 }  // namespace
+
+// Answers to connections that were translated pass.
+void add_loopback_guard(NftBatch& batch) {
+  constexpr const char* kChain = "guard-loopback";
+  batch.add_chain(kChain, {"filter", NF_INET_LOCAL_IN, 0});
+  batch.flush_chain(kChain);
+  RuleBuilder guard(batch.table(), kChain);
+  match_destination(guard, network_bytes(kLoopbackNetwork), true);
+  match_source(guard, network_bytes(kLoopbackNetwork), false);
+  match_translated(guard, false);
+  guard.drop().comment("others to 127.0.0.1");
+  batch.add_rule(guard);
+}
 
 void add_frame(NftBatch& batch, const RuleSet& rules) {
   batch.add_table();

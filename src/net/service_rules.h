@@ -9,8 +9,8 @@
 //   ep-<id>-<endpoint>: remember saddr for the affinity's time, dnat
 //   postrouting (nat): marked, hairpin, from 127.0.0.1, and pod traffic that leaves the cluster:
 //               masquerade
-//   reject-… (filter): ports without endpoints, and addresses of no Service: refuse; pods to
-//               127.0.0.1 of the host: drop
+//   reject-… (filter): ports without endpoints, and addresses of no Service: refuse
+//   guard-loopback (filter): pods to 127.0.0.1 of the host: drop
 #pragma once
 
 #include <skiff/net/packet_rules.h>
@@ -29,7 +29,10 @@ enum SetId : std::uint32_t {
   kFirstAnonymous,
 };
 
-// The table, its base chains, named sets and the rules that every cluster has.
+// Links of pods may carry addresses of 127.0.0.0/8, so that what listens there for this host alone
+// must be kept from pods (CVE-2020-8558). Into a table that is there, where it replaces itself.
+void add_loopback_guard(NftBatch& batch);
+// The table, the guard, base chains, named sets and the rules that every cluster has.
 void add_frame(NftBatch& batch, const RuleSet& rules);
 // `next_set_id` counts the batch's sets.
 void add_service(NftBatch& batch, const ServiceRule& rule, std::uint32_t& next_set_id);

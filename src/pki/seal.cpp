@@ -1,5 +1,6 @@
-#include <skiff/base/assert.h>
 #include <skiff/pki/seal.h>
+
+#include <skiff/base/assert.h>
 
 #include "pki/openssl.h"
 

@@ -1,5 +1,6 @@
-#include <skiff/base/strings.h>
 #include <skiff/pki/token.h>
+
+#include <skiff/base/strings.h>
 
 #include "pki/base64url.h"
 #include "pki/limits.h"

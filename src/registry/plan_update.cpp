@@ -1,3 +1,5 @@
+#include <skiff/api/outcome.h>
+
 #include "registry/plan_update.h"
 
 #include <skiff/api/object.h>

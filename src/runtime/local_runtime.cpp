@@ -1,3 +1,5 @@
+#include <skiff/runtime/runtime.h>
+
 #include "runtime/local_runtime.h"
 
 #include <skiff/base/log.h>

@@ -1,6 +1,6 @@
-#include "store/expected.h"
-
 #include <skiff/store/store.h>
+
+#include "store/expected.h"
 
 #include <map>
 #include <mutex>

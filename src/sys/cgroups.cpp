@@ -1,5 +1,6 @@
-#include <skiff/base/strings.h>
 #include <skiff/sys/cgroups.h>
+
+#include <skiff/base/strings.h>
 #include <skiff/sys/files.h>
 #include <skiff/sys/mounts.h>
 

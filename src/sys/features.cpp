@@ -1,5 +1,6 @@
-#include <skiff/base/strings.h>
 #include <skiff/sys/features.h>
+
+#include <skiff/base/strings.h>
 #include <skiff/sys/files.h>
 
 #include <sys/stat.h>

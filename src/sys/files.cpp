@@ -1,5 +1,6 @@
-#include <skiff/base/strings.h>
 #include <skiff/sys/files.h>
+
+#include <skiff/base/strings.h>
 
 #include <fcntl.h>
 #include <sys/file.h>

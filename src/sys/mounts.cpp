@@ -1,6 +1,7 @@
+#include <skiff/sys/mounts.h>
+
 #include <skiff/base/strings.h>
 #include <skiff/sys/files.h>
-#include <skiff/sys/mounts.h>
 
 #include <sched.h>
 #include <sys/mount.h>

@@ -1,7 +1,8 @@
+#include <skiff/sys/process.h>
+
 #include <skiff/base/strings.h>
 #include <skiff/loop/loop.h>
 #include <skiff/sys/files.h>
-#include <skiff/sys/process.h>
 
 #include <linux/capability.h>
 #include <signal.h>

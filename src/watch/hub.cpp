@@ -1,8 +1,9 @@
+#include <skiff/watch/hub.h>
+
 #include "watch/ring.h"
 #include "watch/snapshot.h"
 
 #include <skiff/base/strings.h>
-#include <skiff/watch/hub.h>
 
 #include <algorithm>
 

@@ -42,9 +42,9 @@ BANNED = {
     r"\b(TODO|FIXME|XXX|HACK)\b": "finish it, or an issue",
 }
 PURE_BANNED = re.compile(r"#include <(skiff/(loop|client|store)/|thread|mutex|atomic)")
-# The shim is a C program of its own with no library below it.
 # A [] that may write asserts on what is no object; texts come from anybody.
 PARSED = re.compile(r"(?<!const )auto (\w+) = codec::parse_json\(")
+# The shim is a C program of its own with no library below it.
 BANNED_EXEMPT = {"base", "loop", "shim.c"}
 
 errors = []
@@ -120,6 +120,24 @@ def check_listed(path):
         errors.append(f"{path}: not in {build}")
 
 
+def first_include(path):
+    found = re.search(r"^#include [<\"]([^>\"]+)", path.read_text(), re.M)
+    return found[1] if found else None
+
+
+def check_contracts_alone(contracts):
+    """Each contract is the first include of a source, or of a contract that is: it compiles alone."""
+    names = {str(p.relative_to("include")): p for p in contracts}
+    sources = [p for d in ("src", "tests") for p in ROOT.glob(d + "/**/*.cpp")]
+    pending = [first_include(p) for p in sources]
+    while pending:
+        path = names.pop(pending.pop(), None)
+        if path:
+            pending.append(first_include(path))
+    for path in names.values():
+        errors.append(f"{path}: include it first in the source that implements it")
+
+
 def main():
     uses = allowed_edges()
     files = [p for d in ("include", "src") for p in sorted(ROOT.glob(d + "/**/*")) if p.suffix in LINES_MAX]
@@ -127,6 +145,7 @@ def main():
         check_file(path, uses)
         check_parsed(path)
         check_listed(path)
+    check_contracts_alone([p for p in files if p.parts[0] == "include"])
     folders = {}
     for path in files:
         folders[path.parent] = folders.get(path.parent, 0) + 1

@@ -50,7 +50,9 @@ class PacketRules {
   // Deletes the tables.
   virtual base::Status clear() = 0;
 };
-// `table_name` is ours alone. Errors: unimplemented when the kernel has no nftables.
+// `table_name` is ours alone. From the return on, and until clear(), others than this host reach
+// 127.0.0.0/8 by translated connections only. Rules of an earlier process stay until apply().
+// Errors: unimplemented when the kernel has no nftables. Blocks.
 base::Result<std::unique_ptr<PacketRules>> make_nftables_rules(const std::string& table_name);
 
 }  // namespace skiff::net

@@ -34,6 +34,9 @@ struct PodNetworkOptions {
   std::string runtime_dir;  // allocations: <runtime-dir>/network
   std::string pod_cidr;     // of this node, "10.42.0.0/24"
   std::string link_prefix;  // of host interfaces and rule tables, derived from the cgroup parent
+  // Whether links carry addresses of 127.0.0.0/8, so that node ports and hostPorts answer on
+  // 127.0.0.1. Only beside PacketRules, which keep the rest of it from pods.
+  bool routes_loopback = false;
 };
 // Service addresses as this host's own processes reach them: a route for the whole network (there
 // may be no default route), and the cluster's DNS address on lo. Idempotent. Blocks.

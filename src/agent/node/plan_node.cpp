@@ -1,3 +1,5 @@
+#include <skiff/agent/host_facts.h>
+
 #include "agent/node/plan_node.h"
 
 #include <skiff/base/strings.h>

@@ -1,3 +1,5 @@
+#include <skiff/agent/proxy.h>
+
 #include "agent/proxy/service_table.h"
 
 #include <skiff/base/log.h>

@@ -1,3 +1,5 @@
+#include <skiff/auth/nodes.h>
+
 #include "auth/node/current_graph.h"
 
 #include <mutex>

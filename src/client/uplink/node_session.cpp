@@ -1,3 +1,5 @@
+#include <skiff/client/node_channel.h>
+
 #include "client/uplink/node_session.h"
 
 #include <skiff/base/log.h>

@@ -1,6 +1,7 @@
 // The client's side of an HTTP/2 connection.
-#include <skiff/base/strings.h>
 #include <skiff/http/http2.h>
+
+#include <skiff/base/strings.h>
 
 #include "http/channel_session.h"
 #include "http/client_connection.h"

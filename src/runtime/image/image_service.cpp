@@ -1,7 +1,8 @@
+#include <skiff/runtime/image.h>
+
 #include <skiff/base/log.h>
 #include <skiff/base/strings.h>
 #include <skiff/http/client.h>
-#include <skiff/runtime/image.h>
 
 #include <algorithm>
 

@@ -118,6 +118,16 @@ std::string greeting(const std::string& address, std::uint16_t port, const std::
 
 }  // namespace
 
+// A pod that has 127.0.0.1 no longer as its own sends there.
+void send_loopback_out(const std::string& pod) {
+  for (const char* command :
+       {"ip address delete 127.0.0.1/8 dev lo", "ip route add 127.0.0.1 via 169.254.1.1 dev eth0",
+        "sh -c 'echo 1 > /proc/sys/net/ipv4/conf/eth0/route_localnet'"})
+    REQUIRE(std::system(
+                ("ip netns exec " + pod.substr(std::string("/run/netns/").size()) + " " + command)
+                    .c_str()) == 0);
+}
+
 TEST_CASE("pods and Services on a real kernel", "[root]") {
   if (geteuid() != 0) {
     WARN("not root: skipped");
@@ -126,7 +136,11 @@ TEST_CASE("pods and Services on a real kernel", "[root]") {
   Namespaces namespaces;
   std::string folder = std::filesystem::temp_directory_path() / "skiff-pod-network-test";
   std::filesystem::remove_all(folder);
-  auto made = make_pod_network({folder, "10.42.0.0/24", "sk"});
+  const std::string table = "skiff-test";
+  auto rules_made = make_nftables_rules(table);
+  REQUIRE(rules_made);
+  PacketRules& rules = **rules_made;
+  auto made = make_pod_network({folder, "10.42.0.0/24", "sk", true});
   REQUIRE(made);
   PodNetwork& network = **made;
   REQUIRE(prepare_host({"10.43.0.0/16", "192.0.2.1", ""}));
@@ -141,10 +155,6 @@ TEST_CASE("pods and Services on a real kernel", "[root]") {
   CHECK(greeting(address_a->ipv4, 8080) == "a");
   CHECK(greeting(address_b->ipv4, 8080, a) == "b");
 
-  const std::string table = "skiff-test";
-  auto rules_made = make_nftables_rules(table);
-  REQUIRE(rules_made);
-  PacketRules& rules = **rules_made;
   RuleSet set{"10.42.0.0/24", "10.42.0.0/16", "10.43.0.0/16", {}};
   RuleEndpoint end_a{address_a->ipv4, 8080}, end_b{address_b->ipv4, 8080};
   set.services.push_back({.name = "default/web:http",
@@ -188,15 +198,21 @@ TEST_CASE("pods and Services on a real kernel", "[root]") {
     CHECK(greeting("192.0.2.1", 9001) == "refused");
     Greeter host("/proc/self/task/" + std::to_string(gettid()) + "/ns/net", 9000, "host");
     CHECK(greeting("127.0.0.1", 9000) == "host");
-    // A pod that has 127.0.0.1 no longer as its own sends there.
-    for (const char* command :
-         {"ip address delete 127.0.0.1/8 dev lo", "ip route add 127.0.0.1 via 169.254.1.1 dev eth0",
-          "sh -c 'echo 1 > /proc/sys/net/ipv4/conf/eth0/route_localnet'"})
-      REQUIRE(std::system(
-                  ("ip netns exec " + a.substr(std::string("/run/netns/").size()) + " " + command)
-                      .c_str()) == 0);
+    send_loopback_out(a);
     CHECK(greeting("192.0.2.1", 9000, a) == "host");
     CHECK(greeting("127.0.0.1", 9000, a) == "");
+  }
+  SECTION(
+      "pods reach nothing on 127.0.0.1 before the first rules are applied, nor after a restart") {
+    REQUIRE(rules.clear());
+    Greeter host("/proc/self/task/" + std::to_string(gettid()) + "/ns/net", 9000, "host");
+    send_loopback_out(a);
+    CHECK(greeting("127.0.0.1", 9000, a) == "host");
+    for (int start = 0; start < 2; ++start) REQUIRE(make_nftables_rules(table));
+    CHECK(greeting("192.0.2.1", 9000, a) == "host");
+    CHECK(greeting("127.0.0.1", 9000, a) == "");
+    std::string guard = output_of("nft list chain ip " + table + " guard-loopback");
+    CHECK(guard.find("drop") == guard.rfind("drop"));
   }
   SECTION("a pod reaches itself through its Service") {
     CHECK(greeting("10.43.0.8", 80, a) == "a");
