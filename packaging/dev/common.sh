@@ -62,6 +62,8 @@ need_root() {
 
 use_ccache() {
   export CCACHE_BASEDIR="${CCACHE_BASEDIR:-$PWD}" CCACHE_NOHASHDIR=1
+  # Sources that begin with what packaging/dev/precompile.sh made.
+  export CCACHE_SLOPPINESS=pch_defines,time_macros CCACHE_PCH_EXTSUM=1
 }
 
 # Makes build/<name> with meson options when it is not there yet.

@@ -2,12 +2,15 @@
 """End-to-end tests: real kubectl, real runc, real nodes in network namespaces. Needs root.
 
 Every `test_*.py` here has `TESTS`, a list of (name, function(host)); each function is one case.
-Modules run in the order of their names on one host. A module that has `make_environment(skiff)` runs
-on what that returns instead: it has create(), log_tail() and destroy(), which returns what was left
-behind.
+Each of `--jobs` processes has a node, on which it runs one module after the other, and takes the next
+that nobody has. A module that has `make_environment(skiff)` runs on what that returns instead: it has
+create(), log_tail() and destroy(), which returns what was left behind.
 """
 import argparse
 import importlib
+import itertools
+import multiprocessing
+import os
 import pathlib
 import sys
 import time
@@ -86,21 +89,58 @@ def run_group(environment, modules):
     return passed, failed
 
 
+class Shelf:
+    """Modules of which each is taken once, by whichever process asks first."""
+
+    def __init__(self, modules):
+        self.modules, self.next_index = modules, multiprocessing.Value("i", 0)
+
+    def take_all(self):
+        while True:
+            with self.next_index.get_lock():
+                index = self.next_index.value
+                self.next_index.value += 1
+            if index >= len(self.modules):
+                return
+            yield self.modules[index]
+
+
+def work(skiff, shared, alone, results):
+    of_shared = shared.take_all()
+    for first in of_shared:
+        results.put(run_group(OneNode(skiff), itertools.chain([first], of_shared)))
+    for name, cases in alone.take_all():
+        results.put(run_group(sys.modules[name].make_environment(skiff), [(name, cases)]))
+
+
+def run_all(skiff, modules, jobs):
+    """Returns how many cases passed and failed."""
+    has_own = lambda module: hasattr(sys.modules[module[0]], "make_environment")
+    shared, alone = Shelf([m for m in modules if not has_own(m)]), Shelf([m for m in modules if has_own(m)])
+    results = multiprocessing.SimpleQueue()
+    workers = [multiprocessing.Process(target=work, args=(skiff, shared, alone, results)) for _ in range(jobs)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    died = sum(worker.exitcode != 0 for worker in workers)
+    passed, failed = 0, died
+    while not results.empty():
+        counts = results.get()
+        passed, failed = passed + counts[0], failed + counts[1]
+    return passed, failed
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--skiff", required=True)
     parser.add_argument("--filter", default="")
     parser.add_argument("--summary")
     parser.add_argument("--all", action="store_true")
+    parser.add_argument("--jobs", type=int, default=min(os.cpu_count() or 1, 4))
     options = parser.parse_args()
-    chosen = list(load(options.filter, options.all))
-    shared = [(name, cases) for name, cases in chosen if not hasattr(sys.modules[name], "make_environment")]
-    groups = [(OneNode, shared)] if shared else []
-    groups += [(sys.modules[name].make_environment, [(name, cases)]) for name, cases in chosen if hasattr(sys.modules[name], "make_environment")]
-    passed = failed = 0
-    for make_environment, modules in groups:
-        counts = run_group(make_environment(options.skiff), modules)
-        passed, failed = passed + counts[0], failed + counts[1]
+    modules = list(load(options.filter, options.all))
+    passed, failed = run_all(options.skiff, modules, min(options.jobs, len(modules)))
     line = f"{passed} passed, {failed} failed"
     print(line)
     if options.summary:
@@ -108,4 +148,5 @@ def main():
     return 1 if failed else 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

@@ -192,11 +192,11 @@ def graceful_end(host):
 
 
 def restart_keeps_containers(host):
-    pod(host, "keeper", {"containers": [container(command=["sh", "-c", "i=0; while true; do echo $i; i=$((i+1)); sleep 0.1; done"])]})
+    pod(host, "keeper", {"containers": [container(command=["sh", "-c", "keeper=1; i=0; while true; do echo $i; i=$((i+1)); sleep 0.1; done"])]})
     pod(host, "finished", {"restartPolicy": "OnFailure", "containers": [container(command=["sh", "-c", "echo ran"])]}, wait=None)
     wait_for(lambda: status_of(host, "finished").get("phase") == "Succeeded", 20, "Succeeded")
     before = container_state(host, "keeper")
-    pids = host.inside(["pgrep", "-f", "while true; do echo"]).split()
+    pids = host.inside(["pgrep", "-f", "keeper=1; i=0"]).split()
     for signal_number in (signal.SIGKILL, signal.SIGTERM):
         host.stop(signal_number)
         time.sleep(0.5)
@@ -206,7 +206,7 @@ def restart_keeps_containers(host):
         wait_for(lambda: container_state(host, "keeper").get("ready"), 20, "Ready again")
         after = container_state(host, "keeper")
         assert after["containerID"] == before["containerID"] and after["restartCount"] == 0, after
-        assert host.inside(["pgrep", "-f", "while true; do echo"]).split() == pids
+        assert host.inside(["pgrep", "-f", "keeper=1; i=0"]).split() == pids
         lines = [int(n) for n in host.kubectl_ok("logs", "keeper").split()]
         assert lines == list(range(lines[0], lines[0] + len(lines))), "the log has a gap"
         finished = container_state(host, "finished")

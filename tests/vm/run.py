@@ -112,7 +112,7 @@ def main():
             traceback.print_exc()
             print(run(["journalctl", "-u", "skiff", "-n", "30", "--no-pager"]).stdout, flush=True)
     for word in (PAYLOAD / "filters").read_text().split():
-        result = subprocess.run([sys.executable, str(PAYLOAD / "e2e/run.py"), "--skiff", SKIFF, "--filter", word, "--summary", "/tmp/summary"])
+        result = subprocess.run([sys.executable, str(PAYLOAD / "e2e/run.py"), "--skiff", SKIFF, "--filter", word, "--jobs", "1", "--summary", "/tmp/summary"])
         counts = pathlib.Path("/tmp/summary").read_text().split() if result.returncode in (0, 1) else ["0", "", "1"]
         passed, failed = passed + int(counts[0]), failed + int(counts[2])
     print(f"{passed} passed, {failed} failed")

@@ -114,7 +114,7 @@ TEST_CASE("a stolen node key reads what the node's pods name, and nothing else")
 TEST_CASE("a field selector shows no more than it was allowed for") {
   Cluster api;
   // The value has an escaped comma: these select everything but a name that nothing has.
-  for (const std::string target :
+  for (const std::string& target :
        {std::string(kSecrets) + "?fieldSelector=metadata.name!%3Dx%5C,metadata.name%3Dused",
         std::string("/api/v1/pods?fieldSelector=metadata.name!%3Dx%5C,spec.nodeName%3Dn1"),
         std::string(

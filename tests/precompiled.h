@@ -1,0 +1,4 @@
+// As src/precompiled.h, and Catch2: a compiler takes one such file.
+#include "../src/precompiled.h"
+
+#include <catch2/catch.hpp>
