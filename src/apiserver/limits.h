@@ -66,6 +66,8 @@ inline constexpr std::size_t kForwardedConnectionsMax = 256;
 // The head of a proxied answer as JSON, and the pieces in which a request's body goes to the node.
 inline constexpr std::size_t kProxyHeadBytesMax = 256u << 10;
 inline constexpr std::size_t kProxyPieceBytes = 64u << 10;
+// Of a page, whose links are changed.
+inline constexpr std::size_t kProxyTagBytesMax = 16u << 10;
 
 // Nodes that are connected to this master: streams of one, and until one is open; what waits to be
 // told a node; the words of 64 random bits in a stream's id.

@@ -9,8 +9,6 @@ namespace skiff::auth {
 
 namespace {
 
-constexpr std::string_view kWebSocketBearer = "base64url.bearer.authorization.k8s.io.";
-
 User anonymous_user() {
   return {std::string(kAnonymousUser), {}, {std::string(kUnauthenticatedGroup)}, {}};
 }

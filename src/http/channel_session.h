@@ -107,6 +107,9 @@ std::unique_ptr<UpgradedSession> make_tunnel_session(std::unique_ptr<SessionTran
 std::unique_ptr<UpgradedSession> make_framed_session(std::unique_ptr<SessionTransport> transport,
                                                      std::string protocol);
 
+// Bytes as they come.
+std::unique_ptr<UpgradedSession> make_raw_session(std::unique_ptr<SessionTransport> transport);
+
 // What to answer to a request for an upgrade.
 struct Handshake {
   enum class Kind : unsigned char { refused, websocket, spdy, tunnel };

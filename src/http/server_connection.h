@@ -103,6 +103,9 @@ class ServerConnection final : public PipeOwner,
   void answer_whole(Response response);
   void answer_stream(Response response);
   void answer_upgrade(Response response);
+  // Answers 101 with these headers; the rest of the connection is the session's.
+  void begin_session(const Headers& headers, std::shared_ptr<UpgradedSession> session,
+                     SessionTask task);
   void end_answer();
   void on_stream_end();
   void on_session_end();

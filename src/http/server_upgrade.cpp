@@ -26,10 +26,33 @@ class ConnectionTransport final : public SessionTransport {
   base::CancelToken cancel_;
 };
 
+std::unique_ptr<SessionTransport> transport_of(std::shared_ptr<ServerConnection> connection) {
+  return std::make_unique<ConnectionTransport>(std::move(connection));
+}
+
+std::unique_ptr<UpgradedSession> make_session(const Handshake& handshake,
+                                              std::unique_ptr<SessionTransport> transport,
+                                              StreamTypes stream_types) {
+  switch (handshake.kind) {
+    case Handshake::Kind::websocket:
+      return make_websocket_session(std::move(transport), handshake.protocol);
+    case Handshake::Kind::tunnel:
+      return make_tunnel_session(std::move(transport), handshake.protocol, std::move(stream_types));
+    default:
+      return make_spdy_session(std::move(transport), handshake.protocol, std::move(stream_types));
+  }
+}
+
 }  // namespace
 
 void ServerConnection::answer_upgrade(Response response) {
   auto upgrade = std::move(response.upgrade);
+  if (upgrade->transport == Upgrade::Transport::raw) {
+    upgrade_headers_ = Headers();
+    begin_session(response.headers, make_raw_session(transport_of(shared_from_this())),
+                  std::move(upgrade->run));
+    return;
+  }
   auto handshake = negotiate_upgrade(upgrade_method_, upgrade_headers_, upgrade->protocols);
   upgrade_headers_ = Headers();
   if (handshake.kind == Handshake::Kind::refused) {
@@ -41,25 +64,20 @@ void ServerConnection::answer_upgrade(Response response) {
     answer_whole(std::move(refusal));
     return;
   }
-  HeadFraming framing;
-  pipe_->send(make_response_head(101, handshake.headers, framing, core_->date()));
+  begin_session(
+      handshake.headers,
+      make_session(handshake, transport_of(shared_from_this()), std::move(upgrade->stream_types)),
+      std::move(upgrade->run));
+}
+
+void ServerConnection::begin_session(const Headers& headers,
+                                     std::shared_ptr<UpgradedSession> session, SessionTask task) {
+  pipe_->send(make_response_head(101, headers, HeadFraming(), core_->date()));
   send_soon();
   state_ = State::upgraded;
   state_since_ = now();
-  auto transport = std::make_unique<ConnectionTransport>(shared_from_this());
-  switch (handshake.kind) {
-    case Handshake::Kind::websocket:
-      upgraded_ = make_websocket_session(std::move(transport), handshake.protocol);
-      break;
-    case Handshake::Kind::tunnel:
-      upgraded_ = make_tunnel_session(std::move(transport), handshake.protocol,
-                                      std::move(upgrade->stream_types));
-      break;
-    default:
-      upgraded_ = make_spdy_session(std::move(transport), handshake.protocol,
-                                    std::move(upgrade->stream_types));
-  }
-  run_session(shared_from_this(), upgraded_, std::move(upgrade->run));
+  upgraded_ = session;
+  run_session(shared_from_this(), std::move(session), std::move(task));
 }
 
 void ServerConnection::feed_upgraded() {

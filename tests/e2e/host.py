@@ -14,6 +14,7 @@ from machine import SLOWNESS, Machine, must, run, wait_for  # noqa: F401  (modul
 NODE_IP = "192.0.2.10"
 PORT = 6443
 READY_SECONDS_MAX = 60
+SERVERS = pathlib.Path(__file__).parent / "small_servers.py"
 
 
 def kubectl_binaries():

@@ -3,6 +3,7 @@
 
 usage: small_servers.py grpc-health PORT
        small_servers.py websocket HOST:PORT KUBECONFIG PATH PROTOCOL
+       small_servers.py upgrade HOST:PORT PATH PROTOCOL WORDS      (without TLS; prints what comes back)
 """
 import base64
 import json
@@ -91,6 +92,14 @@ def messages_of(connection):
             out += payload
 
 
+def expect_switch(connection):
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        head += read_all(connection, 1)
+    if b" 101 " not in head:
+        sys.exit(f"{json.dumps(head.decode())}: {connection.recv(4096).decode()}")
+
+
 def websocket(where, kubeconfig, path, protocol):
     host, port = where.rsplit(":", 1)
     with client_context(kubeconfig).wrap_socket(socket.create_connection((host, int(port)), 10)) as connection:
@@ -98,16 +107,23 @@ def websocket(where, kubeconfig, path, protocol):
                  "Sec-WebSocket-Key: " + base64.b64encode(os.urandom(16)).decode()]
         lines += [f"Sec-WebSocket-Protocol: {protocol}"] if protocol else []
         connection.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
-        head = b""
-        while not head.endswith(b"\r\n\r\n"):
-            head += read_all(connection, 1)
-        if b" 101 " not in head:
-            sys.exit(f"{json.dumps(head.decode())}: {connection.recv(4096).decode()}")
+        expect_switch(connection)
         sys.stdout.buffer.write(messages_of(connection))
+
+
+def upgrade(where, path, protocol, words):
+    host, port = where.rsplit(":", 1)
+    with socket.create_connection((host, int(port)), 10) as connection:
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: {where}\r\nConnection: Upgrade\r\nUpgrade: {protocol}\r\n\r\n".encode())
+        expect_switch(connection)
+        connection.sendall(words.encode())
+        print(read_all(connection, len(words)).decode(), end="")
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "grpc-health":
         serve_health(int(sys.argv[2]))
+    elif sys.argv[1] == "upgrade":
+        upgrade(*sys.argv[2:6])
     else:
         websocket(*sys.argv[2:6])

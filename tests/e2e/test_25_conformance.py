@@ -1,14 +1,11 @@
 """Behaviours of upstream's conformance suite that a release of skiff once missed (docs/conformance.md)."""
 import base64
 import json
-import pathlib
 import subprocess
 import sys
 
-from host import NODE_IP, PORT, expect, wait_for
+from host import NODE_IP, PORT, SERVERS, expect, wait_for
 from test_20_pods import container, container_state, delete, manifest, pod, status_of
-
-SERVERS = pathlib.Path(__file__).parent / "small_servers.py"
 
 
 def shell(script, **members):

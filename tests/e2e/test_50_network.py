@@ -1,10 +1,11 @@
 """Pod network, Services, DNS: from the host and from pods."""
 import json
 import subprocess
+import sys
 import threading
 import time
 
-from host import NODE_IP, expect, wait_for
+from host import NODE_IP, SERVERS, expect, run, wait_for
 
 IMAGE = "skiff.test/web:1"
 
@@ -141,6 +142,35 @@ def proxy_verb(host):
     expect(metrics, rf'^container_cpu_usage_seconds_total{{container="[a-z]+",namespace="default",pod="{pod}"}} [0-9.]+ [0-9]+$', "the node's metrics")
 
 
+# A page, and a protocol of its own behind an upgrade: it sends back what it gets.
+SMALL_SERVER = r'''
+while true; do nc -l -p 9000 -e sh -c '
+  read line; while read field && [ "$field" != "$(printf "\\r")" ]; do :; done
+  case "$line" in
+    *echo*) printf "HTTP/1.1 101 Switching Protocols\\r\\nConnection: Upgrade\\r\\nUpgrade: echo\\r\\n\\r\\n"; exec cat ;;
+    *) printf "HTTP/1.1 200 OK\\r\\nContent-Type: text/html\\r\\nConnection: close\\r\\n\\r\\n<a href=\\"/next\\">next</a>" ;;
+  esac'; done
+'''
+
+
+def through_kubectl_proxy(host):
+    """As a browser beside `kubectl proxy`: links stay below the proxy, WebSockets and their like get through."""
+    spec = {"terminationGracePeriodSeconds": 1, "containers": [{"name": "main", "image": IMAGE, "imagePullPolicy": "Never", "command": ["sh", "-c", SMALL_SERVER]}]}
+    host.kubectl_ok("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "page"}, "spec": spec}))
+    host.kubectl_ok("wait", "--for=condition=Ready", "pod/page", "--timeout=30s")
+    path = "/api/v1/namespaces/default/pods/page:9000/proxy/"
+    proxy = subprocess.Popen(host.command([list(host.kubectls.values())[-1], "--kubeconfig", host.kubeconfig, "proxy", "--port=18001"]), stdout=subprocess.DEVNULL)
+    try:
+        page = lambda: fetch(host, f"http://127.0.0.1:18001{path}").stdout
+        assert wait_for(page, 20, "the page") == f'<a href="{path}next">next</a>', page()
+        client = host.command([sys.executable, SERVERS, "upgrade", "127.0.0.1:18001", path + "echo", "echo", "there and back"])
+        assert run(client, timeout=20).stdout == "there and back", run(client, timeout=20)
+    finally:
+        proxy.kill()
+        proxy.wait()
+    host.kubectl_ok("delete", "pod", "page", "--timeout=30s")
+
+
 def removed_services_go(host):
     address = cluster_ip(host)
     host.kubectl_ok("delete", "svc", "web", "node", "headless", "empty", "sticky", "outside")
@@ -150,4 +180,4 @@ def removed_services_go(host):
 
 TESTS = [("a Deployment with Services", prepare), ("pods and host reach pods", pods_reach_each_other), ("ClusterIP spreads", cluster_ip_spreads), ("NodePort", node_port),
          ("session affinity", affinity), ("a Service without endpoints refuses", empty_refuses), ("a pod reaches itself", itself), ("DNS names", names),
-         ("the API from a pod", the_api_from_a_pod), ("proxy of services, pods and nodes", proxy_verb), ("a rollout loses no request", rollout_without_a_failed_request), ("removed Services go", removed_services_go)]
+         ("the API from a pod", the_api_from_a_pod), ("proxy of services, pods and nodes", proxy_verb), ("kubectl proxy", through_kubectl_proxy), ("a rollout loses no request", rollout_without_a_failed_request), ("removed Services go", removed_services_go)]

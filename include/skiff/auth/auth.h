@@ -33,6 +33,8 @@ inline constexpr std::string_view kAuthenticatedGroup = "system:authenticated";
 inline constexpr std::string_view kUnauthenticatedGroup = "system:unauthenticated";
 inline constexpr std::string_view kNodeLeaseNamespace = "kube-node-lease";
 inline constexpr std::string_view kAnonymousUser = "system:anonymous";
+// A WebSocket's subprotocol that begins so is a token: browsers cannot set headers.
+inline constexpr std::string_view kWebSocketBearer = "base64url.bearer.authorization.k8s.io.";
 
 // Users that only this process can be.
 User admin_user();                           // system:masters

@@ -118,7 +118,9 @@ using SessionTask = base::UniqueFunction<base::Task<void>(ChannelSession& sessio
 
 // What the transport must do to turn the connection into a ChannelSession.
 struct Upgrade {
-  enum class Transport : unsigned char { websocket, spdy, http2 };  // http2: see http2.h
+  // http2: see http2.h. raw: the answer's own head, of status 101, and then bytes as they come, as
+  // data of channel 0 (HTTP/1.1 alone).
+  enum class Transport : unsigned char { websocket, spdy, http2, raw };
   Transport transport = Transport::websocket;
   std::vector<std::string> protocols;  // acceptable ones, best first
   // SPDY: the streams that the client will open, by their "streamType" header, and their channel

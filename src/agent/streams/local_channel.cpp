@@ -83,6 +83,7 @@ base::Task<void> LocalChannel::serve(std::shared_ptr<Opening> opening) {
         base::Status(base::Code::unimplemented, "the node does not serve streams of this kind"));
   }
   opening->opened.set(base::unavailable("the stream ended before it began"));
+  opening->session->to_agent.close();
   opening->session->to_caller.close();
 }
 

@@ -43,6 +43,9 @@ class LocalChannel final : public client::NodeChannel {
   base::Task<void> serve_attach(PodWorker* worker, std::shared_ptr<Opening> opening);
   base::Task<void> serve_port_forward(PodWorker* worker, std::shared_ptr<Opening> opening);
   base::Task<void> serve_proxy(PodWorker* worker, std::shared_ptr<Opening> opening);
+  // The pod's answer; after 101 bytes both ways, until one side ends. `over` ends the exchange.
+  base::Task<void> relay_answer(SessionPtr session, std::unique_ptr<http::ResponseStream> answer,
+                                base::CancelSource over);
   base::Task<void> serve_node(std::shared_ptr<Opening> opening);
   base::Task<base::Status> send_log(std::string path, std::string container_id, LogOptions options,
                                     SessionPtr session);

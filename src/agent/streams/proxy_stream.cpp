@@ -13,6 +13,8 @@ namespace {
 
 constexpr std::uint32_t kRequestBody = 0, kAnswer = 1;
 
+bool wants_upgrade(const http::Headers& headers) { return headers.has("Upgrade"); }
+
 http::ClientRequest make_request(const Json& options, const std::string& address) {
   http::ClientRequest request;
   request.method = options["method"].as_string();
@@ -31,8 +33,20 @@ http::ClientRequest make_request(const Json& options, const std::string& address
     }
   }
   // A connection that stays would outlive the pod, whose address another pod may get.
-  request.headers.set("Connection", "close");
+  request.headers.set("Connection", wants_upgrade(request.headers) ? "Upgrade" : "close");
   return request;
+}
+
+// Both directions end together.
+base::Task<void> send_to_pod(SessionPtr session, http::ResponseStream& pod,
+                             base::CancelSource over) {
+  for (;;) {
+    auto frame = co_await session->to_agent.read(over.token());
+    if (!frame || !frame->has_value()) break;
+    auto written = co_await pod.write(std::move((*frame)->data));
+    if (!written.is_ok()) break;
+  }
+  over.cancel();
 }
 
 std::string answer_head(const http::ResponseStream& answer) {
@@ -66,6 +80,29 @@ base::Task<base::Result<std::string>> read_request_body(SessionPtr session) {
   }
 }
 
+base::Task<void> LocalChannel::relay_answer(SessionPtr session,
+                                            std::unique_ptr<http::ResponseStream> answer,
+                                            base::CancelSource over) {
+  base::TaskScope scope(*context_.options.executor);
+  const bool is_upgraded = answer->status() == 101;
+  if (is_upgraded)
+    scope.spawn(send_to_pod(session, *answer, over));
+  else
+    session->to_agent.close();
+  std::string head = answer_head(*answer);
+  auto sent = co_await session->send(kAnswer, std::move(head));
+  while (sent.is_ok()) {
+    auto piece = co_await answer->read();
+    // Without its end the caller knows that the answer broke off.
+    if (!piece) break;
+    const bool end = piece->empty();
+    sent = co_await session->send(kAnswer, std::move(*piece), end);
+    if (end) break;
+  }
+  over.cancel();
+  co_await scope.join();
+}
+
 base::Task<void> LocalChannel::serve_proxy(PodWorker* worker, std::shared_ptr<Opening> opening) {
   auto session = opening->session;
   const Json& options = opening->request.options;
@@ -85,7 +122,8 @@ base::Task<void> LocalChannel::serve_proxy(PodWorker* worker, std::shared_ptr<Op
     co_return;
   }
   http::ClientRequest request = make_request(options, address);
-  request.cancel = session->cancel.token();
+  base::CancelSource over = base::CancelSource::child_of(session->cancel.token());
+  request.cancel = over.token();
   if (options["scheme"].as_string() == "https") {
     if (proxy_tls_ == nullptr) {
       // As upstream: what a pod shows is not verified.
@@ -102,8 +140,8 @@ base::Task<void> LocalChannel::serve_proxy(PodWorker* worker, std::shared_ptr<Op
   }
   opening->opened.set(base::Status());
   auto body = co_await read_request_body(session);
-  session->to_agent.close();
   if (!body) {
+    session->to_agent.close();
     std::string why(body.status().message());
     co_await fail(session, std::move(why));
     co_return;
@@ -116,16 +154,8 @@ base::Task<void> LocalChannel::serve_proxy(PodWorker* worker, std::shared_ptr<Op
     co_await fail(session, std::move(why));
     co_return;
   }
-  std::string head = answer_head(**answer);
-  auto sent = co_await session->send(kAnswer, std::move(head));
-  while (sent.is_ok()) {
-    auto piece = co_await (*answer)->read();
-    // Without its end the caller knows that the answer broke off.
-    if (!piece) co_return;
-    const bool end = piece->empty();
-    sent = co_await session->send(kAnswer, std::move(*piece), end);
-    if (end) co_return;
-  }
+  auto relaying = relay_answer(session, std::move(*answer), over);
+  co_await std::move(relaying);
 }
 
 }  // namespace skiff::agent

@@ -1,5 +1,6 @@
 #include "apiserver/streams/plan_proxy.h"
 
+#include <skiff/auth/auth.h>
 #include <skiff/base/strings.h>
 
 #include <arpa/inet.h>
@@ -42,8 +43,18 @@ bool is_connection_field(std::string_view lower, const std::vector<std::string>&
 
 // Who the client is to this server is no business of the pod's.
 bool is_credential(std::string_view lower) {
-  return lower == "authorization" || lower == "sec-websocket-protocol" ||
-         base::starts_with(lower, "impersonate-") || base::starts_with(lower, "x-remote-");
+  return lower == "authorization" || base::starts_with(lower, "impersonate-") ||
+         base::starts_with(lower, "x-remote-");
+}
+
+// A browser's token is among the subprotocols that it offers.
+std::string without_token(std::string_view protocols) {
+  std::vector<std::string> kept;
+  for (auto protocol : base::split(protocols, ',')) {
+    protocol = base::trim(protocol);
+    if (!base::starts_with(protocol, auth::kWebSocketBearer)) kept.emplace_back(protocol);
+  }
+  return base::join(kept, ", ");
 }
 
 Json field(std::string_view name, std::string_view value) {
@@ -58,19 +69,47 @@ std::string peer_ip(std::string_view address) {
   return std::string(ip);
 }
 
-std::string below_proxy(std::string_view location, std::string_view host, const ProxyPath& path) {
-  for (std::string_view scheme : {"http://", "https://"}) {
-    auto start = base::concat(scheme, host);
-    if (host.empty() || !base::starts_with(location, start)) continue;
-    auto tail = location.substr(start.size());
-    if (base::starts_with(tail, "/")) location = tail;
+struct Link {
+  std::string_view scheme_and_slashes;  // "http://", "//", or empty
+  std::string_view host, path;
+};
+
+Link split_link(std::string_view text) {
+  Link link;
+  auto slashes = text.find("//");
+  const bool has_host =
+      slashes == 0 || (slashes != text.npos && slashes > 1 && text[slashes - 1] == ':' &&
+                       text.find_first_of("/?#") == slashes);
+  if (!has_host) {
+    link.path = text;
+    return link;
   }
-  const bool is_path = base::starts_with(location, "/") && !base::starts_with(location, "//");
-  if (!is_path || base::starts_with(location, path.base + "/")) return std::string(location);
-  return base::concat(path.base, location);
+  link.scheme_and_slashes = text.substr(0, slashes + 2);
+  auto rest = text.substr(slashes + 2);
+  link.host = rest.substr(0, rest.find_first_of("/?#"));
+  link.path = rest.substr(link.host.size());
+  return link;
 }
 
 }  // namespace
+
+std::string below_proxy(std::string_view text, const ProxyLinks& links) {
+  auto link = split_link(text);
+  const bool is_client_host = !link.host.empty() && link.host == links.client_host;
+  const bool is_own =
+      link.host.empty() || is_client_host ||
+      std::find(links.hosts.begin(), links.hosts.end(), link.host) != links.hosts.end();
+  if (!is_own || !base::starts_with(link.path, "/")) return std::string(text);
+  std::string_view base = links.base;
+  if (link.path == base || base::starts_with(link.path, base::concat(base, "/"))) base = {};
+  if (is_client_host) return base::concat(link.scheme_and_slashes, link.host, base, link.path);
+  return base::concat(base, link.path);
+}
+
+bool wants_upgrade(const http::Request& request) {
+  const auto declared = declared_fields(request.headers.get_all("Connection"));
+  return is_listed(declared, "upgrade") && !request.headers.get("Upgrade").empty();
+}
 
 std::optional<ProxyName> split_proxy_name(std::string_view id) {
   auto parts = base::split(id, ':');
@@ -114,10 +153,16 @@ api::Outcome<ProxyPath> split_proxy_path(const http::Request& request, bool is_n
 Json forwarded_headers(const http::Request& request, const ProxyPath& path) {
   Json fields = Json::array();
   const auto declared = declared_fields(request.headers.get_all("Connection"));
+  const bool upgrades = wants_upgrade(request);
   std::string forwarded_for;
   for (const auto& [name, value] : request.headers.fields()) {
     const auto lower = base::to_lower(name);
-    if (is_connection_field(lower, declared) || is_credential(lower)) continue;
+    const bool is_wanted = upgrades && lower == "upgrade";
+    if ((is_connection_field(lower, declared) && !is_wanted) || is_credential(lower)) continue;
+    if (lower == "sec-websocket-protocol") {
+      if (auto kept = without_token(value); !kept.empty()) fields.push_back(field(name, kept));
+      continue;
+    }
     if (lower == "x-forwarded-for") {
       forwarded_for += base::concat(value, ", ");
       continue;
@@ -137,8 +182,10 @@ Json forwarded_headers(const http::Request& request, const ProxyPath& path) {
   return fields;
 }
 
-http::Headers answered_headers(const Json& fields, std::string_view host, const ProxyPath& path) {
+http::Headers answered_headers(int status, const Json& fields, const ProxyLinks& links) {
   http::Headers headers;
+  const bool is_upgraded = status == 101;
+  if (is_upgraded) headers.add("Connection", "Upgrade");
   std::vector<std::string_view> connection;
   for (const auto& entry : fields.items()) {
     if (entry.size() != 2) continue;
@@ -154,9 +201,10 @@ http::Headers answered_headers(const Json& fields, std::string_view host, const 
     const auto lower = base::to_lower(name);
     // What the API server lets other origins do is not for a pod to say.
     const bool is_cors = base::starts_with(lower, "access-control-");
-    if (is_connection_field(lower, declared) || is_cors) continue;
+    const bool is_wanted = is_upgraded && lower == "upgrade";
+    if ((is_connection_field(lower, declared) && !is_wanted) || is_cors) continue;
     headers.add(std::string(name),
-                lower == "location" ? below_proxy(value, host, path) : std::string(value));
+                lower == "location" ? below_proxy(value, links) : std::string(value));
   }
   return headers;
 }

@@ -7,6 +7,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace skiff::apiserver {
 
@@ -27,11 +28,23 @@ struct ProxyPath {
 // when its own parts hide a slash behind an escape.
 api::Outcome<ProxyPath> split_proxy_path(const http::Request& request, bool is_namespaced);
 
-// [[name, value], …]: without credentials and what concerns only this connection; with X-Forwarded.
+// Whether the client wants to speak something else than HTTP after the answer.
+bool wants_upgrade(const http::Request& request);
+
+// [[name, value], …]: without credentials and what concerns only this connection, but for an
+// upgrade; with X-Forwarded.
 codec::Json forwarded_headers(const http::Request& request, const ProxyPath& path);
-// The answer's; a Location on the same host stays below the proxy's path.
-http::Headers answered_headers(const codec::Json& fields, std::string_view host,
-                               const ProxyPath& path);
+
+// How links in an answer are to be read.
+struct ProxyLinks {
+  std::string base;                // ProxyPath::base
+  std::string client_host;         // as the client names this server; may be empty
+  std::vector<std::string> hosts;  // as the pod may name itself, with or without port
+};
+// A link to a path of the pod stays below the proxy's; others, and relative ones, are as they were.
+std::string below_proxy(std::string_view link, const ProxyLinks& links);
+// The answer's; with Upgrade when its status is 101.
+http::Headers answered_headers(int status, const codec::Json& fields, const ProxyLinks& links);
 
 // An address that a pod may have: neither loopback, link-local, multicast nor unspecified.
 bool is_global_unicast(std::string_view address);

@@ -12,29 +12,36 @@ namespace {
 
 class ScriptedAnswer final : public http::ResponseStream {
  public:
-  ScriptedAnswer(std::vector<std::string> pieces, bool breaks_off)
-      : pieces_(std::move(pieces)), breaks_off_(breaks_off) {
+  ScriptedAnswer(int status, std::vector<std::string> pieces, bool breaks_off, std::string* written)
+      : status_(status), pieces_(std::move(pieces)), breaks_off_(breaks_off), written_(written) {
     headers_.add("X-Pod", "yes");
   }
-  int status() const override { return 418; }
+  int status() const override { return status_; }
   const http::Headers& headers() const override { return headers_; }
   base::Task<base::Result<std::string>> read() override {
     if (next_ < pieces_.size()) co_return pieces_[next_++];
     if (breaks_off_) co_return base::unavailable("connection reset");
     co_return std::string();
   }
-  base::Task<base::Status> write(std::string) override { co_return base::Status(); }
+  base::Task<base::Status> write(std::string bytes) override {
+    *written_ += bytes;
+    co_return base::Status();
+  }
 
  private:
+  int status_;
   std::vector<std::string> pieces_;
   http::Headers headers_;
   std::size_t next_ = 0;
   bool breaks_off_ = false;
+  std::string* written_;
 };
 
 struct ScriptedHttp final : http::AsyncClient {
   std::vector<std::string> pieces = {"hello ", "world"};
   bool breaks_off = false;
+  int status = 418;
+  std::string written;
   base::Status error;
   std::optional<http::ClientRequest> last;
   base::Task<base::Result<std::unique_ptr<http::ResponseStream>>> open(
@@ -42,7 +49,7 @@ struct ScriptedHttp final : http::AsyncClient {
     last = std::move(request);
     if (!error.is_ok()) co_return error;
     std::unique_ptr<http::ResponseStream> answer =
-        std::make_unique<ScriptedAnswer>(pieces, breaks_off);
+        std::make_unique<ScriptedAnswer>(status, pieces, breaks_off, &written);
     co_return answer;
   }
   base::Task<base::Result<http::ClientResponse>> send(http::ClientRequest) override {
@@ -179,4 +186,20 @@ TEST_CASE("the node tells why a pod gave no answer, and an answer that breaks of
     node.world.loop.advance(40s);
     CHECK(node.run(kOptions).opened.code() == base::Code::not_found);
   }
+}
+
+TEST_CASE("a pod that takes an upgrade gets what the client sends, as bytes") {
+  ProxyNode node;
+  node.client.status = 101;
+  const std::string options =
+      R"({"method":"GET","path":"/ws","port":8080,"scheme":"http","headers":[["Upgrade","chat"]]})";
+  auto outcome = node.run(options, {{0, "", true}, {0, "one ", false}, {0, "two", false}});
+  CHECK(outcome.head == parse_or_fail(R"({"status":101,"headers":[["X-Pod","yes"]]})"));
+  CHECK(outcome.body == "hello world");
+  CHECK(outcome.whole);
+  CHECK(node.client.written == "one two");
+  REQUIRE(node.client.last.has_value());
+  CHECK(node.client.last->headers.get("Connection") == "Upgrade");
+  CHECK(node.client.last->headers.get("Upgrade") == "chat");
+  CHECK(node.client.last->body.empty());
 }

@@ -18,6 +18,7 @@ struct Answer {
   http::Headers headers;
   std::string body;
   http::StreamTask stream;
+  std::unique_ptr<http::Upgrade> upgrade;
   codec::Json json() const {
     auto tree = codec::parse_json(body);
     return tree.is_ok() ? std::move(*tree) : codec::Json();
@@ -88,6 +89,7 @@ class ApiFixture {
     answer.headers = std::move(response.headers);
     for (const auto& piece : response.body) answer.body += piece.view();
     answer.stream = std::move(response.stream);
+    answer.upgrade = std::move(response.upgrade);
     return answer;
   }
   Answer call(std::string method, std::string target, std::string body = {},

@@ -418,10 +418,67 @@ TEST_CASE("a proxy refuses what cannot be reached") {
     nodes.error = base::unavailable("node n1 is away");
     CHECK(api.call("GET", kPods + "p/proxy/").message() == "node n1 is away");
   }
-  SECTION("an upgrade") {
-    auto request = api.request("GET", kPods + "p/proxy/");
-    request.headers.set("Upgrade", "websocket");
-    CHECK(api.send(std::move(request)).status == 501);
+}
+
+TEST_CASE("a proxied connection may be upgraded; then bytes go both ways") {
+  ScriptedChannel nodes;
+  nodes.frames = {{1,
+                   R"({"status":101,"headers":[["Connection","upgrade"],["Upgrade","websocket"],)"
+                   R"(["Sec-WebSocket-Accept","x"]]})",
+                   false},
+                  {1, "from the pod", false},
+                  {1, "", true}};
+  ApiFixture api(&nodes);
+  make_addressed_pod(api);
+  auto request = api.request("GET", kPods + "p/proxy/ws");
+  request.headers.set("Connection", "keep-alive, Upgrade");
+  request.headers.set("Upgrade", "websocket");
+  request.headers.set("Sec-WebSocket-Protocol",
+                      "base64url.bearer.authorization.k8s.io.c2VjcmV0, chat, superchat");
+  SECTION("as the pod takes it") {
+    auto answer = api.send(std::move(request));
+    CHECK(answer.status == 101);
+    CHECK(answer.headers.get("Connection") == "Upgrade");
+    CHECK(answer.headers.get("Upgrade") == "websocket");
+    CHECK(answer.headers.get("Sec-WebSocket-Accept") == "x");
+    const Json options = nodes.last.options;
+    CHECK(header_of(options, "Upgrade") == "websocket");
+    CHECK(header_of(options, "Sec-WebSocket-Protocol") == "chat, superchat");
+    REQUIRE(answer.upgrade != nullptr);
+    CHECK(answer.upgrade->transport == http::Upgrade::Transport::raw);
+    nodes.written.clear();
+    ScriptedSession session;
+    session.client_sends(Kind::data, 0, "from the client");
+    api.loop.run(answer.upgrade->run(session));
+    REQUIRE(nodes.written.size() == 1);
+    CHECK(nodes.written[0].data == "from the client");
+    REQUIRE(!session.sent.empty());
+    CHECK(session.sent[0].data == "from the pod");
+  }
+  SECTION("or the pod does not") {
+    nodes.frames = {{1, R"({"status":426,"headers":[["Upgrade","other"]]})", true}};
+    auto answer = api.send(std::move(request));
+    CHECK(answer.status == 426);
+    CHECK(answer.upgrade == nullptr);
+    CHECK_FALSE(answer.headers.has("Upgrade"));
+  }
+}
+
+TEST_CASE("links of a proxied page lead through the proxy, others' bytes are theirs") {
+  for (std::string more : {"", R"(,["Content-Encoding","br"])"}) {
+    ScriptedChannel nodes;
+    nodes.frames = {
+        {1, R"({"status":200,"headers":[["Content-Type","text/html; charset=utf-8"])" + more + "]}",
+         false},
+        {1, "<a hr", false},
+        {1, "ef=\"/next\">", true}};
+    ApiFixture api(&nodes);
+    make_addressed_pod(api);
+    auto answer = api.call("GET", kPods + "p:80/proxy/");
+    test::CollectingWriter writer;
+    api.loop.run(answer.stream(writer));
+    CHECK(writer.text == (more.empty() ? "<a href=\"" + kPods + "p:80/proxy/next\">"
+                                       : std::string("<a href=\"/next\">")));
   }
 }
 

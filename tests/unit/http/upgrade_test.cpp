@@ -37,6 +37,18 @@ base::Task<void> run_exec(http::ChannelSession& session) {
   }
 }
 
+// Of an upgrade whose protocol is the handler's business.
+base::Task<void> run_shouting(http::ChannelSession& session) {
+  for (;;) {
+    auto reading = session.read();
+    auto frame = co_await reading;
+    if (!frame || !frame->has_value()) co_return;
+    auto echo = write_frame(session, 0, (*frame)->data + "!");
+    co_await echo;
+    if ((*frame)->data == "end") co_return;
+  }
+}
+
 base::Task<void> write_then_mark(http::ChannelSession& session, bool* read_ended) {
   auto reading = session.read();
   auto frame = co_await reading;
@@ -103,6 +115,12 @@ base::Task<http::Response> upgrade_handler(http::Request request) {
   } else if (request.path() == "/close") {
     response.upgrade->protocols = {"v5.channel.k8s.io"};
     response.upgrade->run = run_closing;
+  } else if (request.path() == "/raw") {
+    response.status = 101;
+    response.headers.add("Connection", "Upgrade");
+    response.headers.add("Upgrade", "shouting");
+    response.upgrade->transport = http::Upgrade::Transport::raw;
+    response.upgrade->run = run_shouting;
   } else {
     response.upgrade->protocols = {"portforward.k8s.io"};
     response.upgrade->run = run_forward;
@@ -286,6 +304,23 @@ TEST_CASE("an unmasked WebSocket frame is a protocol error") {
   client.read_until("\r\n\r\n");
   CHECK(read_frame(client) == std::pair(0x88, std::string("\x03\xea")));
   CHECK(client.read_to_end().empty());
+}
+
+TEST_CASE("an upgrade to what the server does not know passes bytes as they come") {
+  auto handler = make_handler();
+  TestServer server(handler);
+  TestClient client(server.port());
+  REQUIRE(
+      client.send("GET /raw HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: any\r\n\r\n"));
+  auto head = client.read_until("\r\n\r\n");
+  CHECK(has(head, "HTTP/1.1 101 "));
+  CHECK(has(head, "Upgrade: shouting\r\n"));
+  CHECK_FALSE(has(head, "Content-Length"));
+  const std::string binary("\0\xff\r\n", 4);
+  REQUIRE(client.send(binary));
+  CHECK(client.read_bytes(5) == binary + "!");
+  REQUIRE(client.send("end"));
+  CHECK(client.read_to_end() == "end!");
 }
 
 TEST_CASE("upgrades that cannot be are refused with a reason") {
