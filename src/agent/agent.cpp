@@ -92,6 +92,9 @@ class AgentImpl final : public Agent {
     base::CancelCallback on_cancel(cancel, [&scope] { scope.cancel(); });
     reporter_ = std::make_unique<NodeReporter>(
         context_, host_, [this](std::string cidr) { return use_pod_cidr(std::move(cidr)); });
+    hooks_.admit = [this](const codec::Json& pod) {
+      return plan_admission({pod, reporter_->node(), pods_.taken()});
+    };
     if (network_ == nullptr && options_.make_network)
       reporter_->set_not_ready(
           "container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady "

@@ -39,11 +39,12 @@ inline constexpr std::size_t kFallbackLogLinesMax = 80;
 static_assert(kFallbackLogBytesMax <= kTerminationMessageBytesMax);
 
 // How often emptyDirs with a sizeLimit are measured; the kubelet's eviction interval.
-inline constexpr base::Duration kVolumeSizeInterval = 10s;
+inline constexpr base::Duration kStorageInterval = 10s;
 
 inline constexpr std::size_t kEnvBytesMax = 1u << 20;
 inline constexpr std::size_t kVolumePayloadBytesMax = 4u << 20;
 inline constexpr std::size_t kHookOutputBytesMax = 10u << 10;
+inline constexpr int kProbeRedirectsMax = 10;  // as Go's client
 inline constexpr std::size_t kProbeBodyBytesMax = 10u << 10;
 // All probes but the first of a container begin at whole multiples of this.
 inline constexpr base::Duration kProbeTick = 200ms;

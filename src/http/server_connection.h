@@ -4,10 +4,10 @@
 #include <skiff/base/async.h>
 #include <skiff/base/cancel.h>
 
-#include "http/channel_session.h"
 #include "http/framer.h"
 #include "http/http2/server.h"
 #include "http/server_core.h"
+#include "http/sessions/channel_session.h"
 #include "http/socket_pipe.h"
 
 #include <memory>

@@ -51,6 +51,7 @@ inline constexpr int kShimStartMs = 10'000;
 inline constexpr int kShimRequestMs = 5'000;
 inline constexpr int kOciRuntimeMs = 120'000;
 inline constexpr int kShimEndMs = 5'000;
+inline constexpr std::uint64_t kCpuSharesMin = 2;  // the kernel's
 inline constexpr int kKillMs = 10'000;
 inline constexpr int kPollMs = 5;
 inline constexpr int kListenBacklog = 16;

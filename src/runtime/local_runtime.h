@@ -44,6 +44,9 @@ class LocalRuntime final : public Runtime {
   base::Result<ContainerStatus> container(const std::string& id) override;
   base::Status update_resources(const std::string& id, const Resources& resources) override;
   base::Result<ContainerUsage> usage(const std::string& id) override;
+  std::string writable_folder(const std::string& id) const override {
+    return store_.snapshots_folder() + "/" + id + "/upper";
+  }
   base::Result<std::unique_ptr<ExecSession>> exec(const ExecOptions& options) override;
   base::Result<AttachSession> attach(const std::string& id) override;
   void set_exit_callback(ExitCallback callback) override;
@@ -69,6 +72,8 @@ class LocalRuntime final : public Runtime {
   std::string pod_folder(const std::string& uid) const;
   std::string pod_record_path(const std::string& uid) const;
   std::string pod_cgroup(const PodOptions& options) const;
+  // Of the group above the pod's, after pods have come or gone.
+  void weigh_group(const PodOptions& options);
 
   // Containers (local_runtime_containers.cpp).
   base::Result<codec::Json> make_spec(const ContainerOptions& options, const PodRecord& pod,
@@ -103,6 +108,9 @@ class LocalRuntime final : public Runtime {
   std::atomic<unsigned> counter_{0};
   std::unique_ptr<ExitWatcher> watcher_;
 };
+
+// What of them are limits of a control group.
+sys::CgroupLimits cgroup_limits(const Resources& resources);
 
 // Host devices: all of them, or those at `paths`. Errors: invalid_argument (no device).
 base::Result<std::vector<HostDevice>> list_devices(const std::vector<std::string>& paths, bool all);

@@ -147,6 +147,7 @@ base::Result<codec::Json> LocalRuntime::make_spec(const ContainerOptions& option
   inputs.init_pid = pod.init_pid;
   inputs.cgroup_path = concat("/", cgroup_path);
   inputs.is_cgroup_v2 = cgroups_->mode() == sys::CgroupMode::v2;
+  inputs.kills_for_memory_as_one = inputs.is_cgroup_v2 && cgroups_->has_controller("memory");
   inputs.shm_path = pod.options.host_ipc ? "/dev/shm" : pod_folder(pod.options.uid) + "/shm";
   inputs.available_capabilities = available_capabilities_;
   inputs.oom_score_adj_min = oom_score_adj_min_;
@@ -320,13 +321,7 @@ base::Status LocalRuntime::remove_container(const std::string& id) {
 base::Status LocalRuntime::update_resources(const std::string& id, const Resources& resources) {
   SKIFF_ASSIGN_OR_RETURN(auto container, find_container(id));
   if (container.exit) return base::not_found(concat("container ", id, " has ended"));
-  sys::CgroupLimits limits;
-  limits.cpu_shares = resources.cpu_shares;
-  limits.cpu_quota_us = resources.cpu_quota_us;
-  limits.cpu_period_us = resources.cpu_period_us;
-  limits.memory_limit_bytes = resources.memory_limit_bytes;
-  limits.pids_limit = resources.pids_limit;
-  return cgroups_->set_limits(container.record.cgroup_path, limits);
+  return cgroups_->set_limits(container.record.cgroup_path, cgroup_limits(resources));
 }
 
 base::Result<ContainerUsage> LocalRuntime::usage(const std::string& id) {

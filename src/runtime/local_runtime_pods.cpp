@@ -92,11 +92,47 @@ void wait_for_end(const sys::ProcessId& process, int timeout_ms) {
   }
 }
 
+// "burstable" of "burstable/pod1"; empty for a pod that is in none.
+std::string group_of(const PodOptions& options) {
+  auto slash = options.cgroup_parent.find('/');
+  return slash == std::string::npos ? std::string() : options.cgroup_parent.substr(0, slash);
+}
+
 }  // namespace
 
 std::string LocalRuntime::pod_cgroup(const PodOptions& options) const {
   return options.cgroup_parent.empty() ? concat(options_.cgroup_parent, "/pod", options.uid)
                                        : concat(options_.cgroup_parent, "/", options.cgroup_parent);
+}
+
+sys::CgroupLimits cgroup_limits(const Resources& resources) {
+  sys::CgroupLimits limits;
+  limits.cpu_shares = resources.cpu_shares;
+  limits.cpu_quota_us = resources.cpu_quota_us;
+  limits.cpu_period_us = resources.cpu_period_us;
+  limits.memory_limit_bytes = resources.memory_limit_bytes;
+  limits.pids_limit = resources.pids_limit;
+  return limits;
+}
+
+void LocalRuntime::weigh_group(const PodOptions& options) {
+  const std::string group = group_of(options);
+  if (group.empty()) return;
+  std::uint64_t shares = kCpuSharesMin;
+  {
+    std::lock_guard lock(mutex_);
+    for (const auto& [uid, record] : pods_) {
+      const auto own = record.options.resources.cpu_shares;
+      if (own > kCpuSharesMin && group_of(record.options) == group) shares += own;
+    }
+  }
+  sys::CgroupLimits limits;
+  limits.cpu_shares = shares;
+  const std::string path = concat(options_.cgroup_parent, "/", group);
+  auto set = cgroups_->create(path);
+  if (set.is_ok()) set = cgroups_->set_limits(path, limits);
+  if (!set.is_ok())
+    base::log_warning("a group of pods keeps its weight", {{"group", group}, {"error", set}});
 }
 
 base::Status LocalRuntime::start_shim(const PodOptions& options, PodRecord& record) {
@@ -128,6 +164,8 @@ base::Status LocalRuntime::set_up_pod(const PodOptions& options, PodRecord& reco
   std::string folder = pod_folder(options.uid);
   SKIFF_RETURN_IF_ERROR(sys::make_folders(folder, 0700));
   SKIFF_RETURN_IF_ERROR(cgroups_->create(pod_cgroup(options)));
+  SKIFF_RETURN_IF_ERROR(
+      cgroups_->set_limits(pod_cgroup(options), cgroup_limits(options.resources)));
   if (!options.host_ipc) {
     SKIFF_RETURN_IF_ERROR(sys::make_folders(folder + "/shm"));
     SKIFF_RETURN_IF_ERROR(sys::mount("shm", folder + "/shm", "tmpfs",
@@ -157,8 +195,11 @@ base::Result<PodSandbox> LocalRuntime::create_pod(const PodOptions& options) {
                         {{"pod", options.uid}, {"error", cleaned}});
     return status.with_context("create pod sandbox");
   }
-  std::lock_guard lock(mutex_);
-  pods_[options.uid] = record;
+  {
+    std::lock_guard lock(mutex_);
+    pods_[options.uid] = record;
+  }
+  weigh_group(options);
   return sandbox_of(record);
 }
 
@@ -226,8 +267,11 @@ base::Status LocalRuntime::remove_pod(const std::string& uid) {
   // A power cut may take the record of a pod and leave those of its containers, which are synced.
   if (!record.is_ok()) return {};
   SKIFF_RETURN_IF_ERROR(tear_down_pod(*record).with_context(concat("remove pod ", uid)));
-  std::lock_guard lock(mutex_);
-  pods_.erase(uid);
+  {
+    std::lock_guard lock(mutex_);
+    pods_.erase(uid);
+  }
+  weigh_group(record->options);
   return {};
 }
 

@@ -37,6 +37,7 @@ std::string write_pod_record(const PodRecord& record) {
                     {"hostIPC", options.host_ipc},
                     {"shareProcessNamespace", options.share_process_namespace},
                     {"cgroupParent", options.cgroup_parent},
+                    {"cpuShares", static_cast<std::int64_t>(options.resources.cpu_shares)},
                     {"sysctls", std::move(sysctls)},
                     {"shim", record.shim.pid},
                     {"shimStart", static_cast<std::int64_t>(record.shim.start_ticks)},
@@ -57,6 +58,7 @@ base::Result<PodRecord> parse_pod_record(std::string_view text) {
   options.host_ipc = json["hostIPC"].as_bool();
   options.share_process_namespace = json["shareProcessNamespace"].as_bool();
   options.cgroup_parent = json["cgroupParent"].as_string();
+  options.resources.cpu_shares = static_cast<std::uint64_t>(json["cpuShares"].as_int());
   for (const Json& item : json["sysctls"].items()) {
     auto setting = item.as_string();
     std::size_t equals = setting.find('=');

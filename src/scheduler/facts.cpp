@@ -243,7 +243,7 @@ NodeFacts parse_node(const Json& node) {
   NodeFacts facts;
   facts.name = api::name_of(node);
   facts.labels = LabelSet(node.at({"metadata", "labels"}));
-  facts.taints = parse_taints(node.at({"spec", "taints"}));
+  facts.taints = api::parse_taints(node.at({"spec", "taints"}));
   facts.unschedulable = node.at({"spec", "unschedulable"}).as_bool();
   const Json& allocatable = node.at({"status", "allocatable"});
   facts.allocatable = parse_amounts(allocatable);

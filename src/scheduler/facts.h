@@ -1,6 +1,7 @@
 // Pods and nodes as the scheduler calculates with them: compact, without trees.
 #pragma once
 
+#include <skiff/api/node_selector.h>
 #include <skiff/api/selector.h>
 
 #include <cstdint>
@@ -10,9 +11,15 @@
 #include <string_view>
 #include <vector>
 
-#include "scheduler/selectors.h"
-
 namespace skiff::scheduler {
+
+using api::LabelSet;
+using api::NodeRequirement;
+using api::NodeTerm;
+using api::Taint;
+using api::TaintEffect;
+using api::Toleration;
+using codec::Json;
 
 struct ExtendedAmount {
   std::string name;

@@ -145,10 +145,10 @@ def proxy_verb(host):
 # A page, and a protocol of its own behind an upgrade: it sends back what it gets.
 SMALL_SERVER = r'''
 while true; do nc -l -p 9000 -e sh -c '
-  read line; while read field && [ "$field" != "$(printf "\\r")" ]; do :; done
+  read line; while read field && [ "$field" != "$(printf "\r")" ]; do :; done
   case "$line" in
-    *echo*) printf "HTTP/1.1 101 Switching Protocols\\r\\nConnection: Upgrade\\r\\nUpgrade: echo\\r\\n\\r\\n"; exec cat ;;
-    *) printf "HTTP/1.1 200 OK\\r\\nContent-Type: text/html\\r\\nConnection: close\\r\\n\\r\\n<a href=\\"/next\\">next</a>" ;;
+    *echo*) printf "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n"; exec cat ;;
+    *) printf "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n<a href=/next>next</a>" ;;
   esac'; done
 '''
 
@@ -162,7 +162,7 @@ def through_kubectl_proxy(host):
     proxy = subprocess.Popen(host.command([list(host.kubectls.values())[-1], "--kubeconfig", host.kubeconfig, "proxy", "--port=18001"]), stdout=subprocess.DEVNULL)
     try:
         page = lambda: fetch(host, f"http://127.0.0.1:18001{path}").stdout
-        assert wait_for(page, 20, "the page") == f'<a href="{path}next">next</a>', page()
+        assert wait_for(page, 20, "the page") == f"<a href={path}next>next</a>", page()
         client = host.command([sys.executable, SERVERS, "upgrade", "127.0.0.1:18001", path + "echo", "echo", "there and back"])
         assert run(client, timeout=20).stdout == "there and back", run(client, timeout=20)
     finally:

@@ -3,7 +3,7 @@
 
 #include <skiff/loop/loop.h>
 
-#include "http/channel_session.h"
+#include "http/sessions/channel_session.h"
 
 namespace skiff::fuzz {
 

@@ -2,7 +2,7 @@
 // zlib here, since no fuzzer finds its way through the compression.
 #include "fuzz/session_transport.h"
 #include "http/limits.h"
-#include "http/spdy_codec.h"
+#include "http/sessions/spdy_codec.h"
 
 #include <cstddef>
 #include <cstdint>

@@ -1,7 +1,7 @@
 // Frames of WebSocket clients: channels, and SPDY tunneled inside.
 #include "fuzz/session_transport.h"
 #include "http/limits.h"
-#include "http/websocket_codec.h"
+#include "http/sessions/websocket_codec.h"
 
 #include <cstddef>
 #include <cstdint>

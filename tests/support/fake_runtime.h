@@ -72,6 +72,7 @@ class FakeRuntime final : public runtime::Runtime {
   base::Status update_resources(const std::string& id,
                                 const runtime::Resources& resources) override;
   base::Result<runtime::ContainerUsage> usage(const std::string& id) override;
+  std::string writable_folder(const std::string& id) const override { return "/nonexistent/" + id; }
   base::Result<std::unique_ptr<runtime::ExecSession>> exec(
       const runtime::ExecOptions& options) override;
   base::Result<runtime::AttachSession> attach(const std::string& id) override;

@@ -55,7 +55,10 @@ struct AgentOptions {
   std::string cgroup_parent = "skiff";
   std::vector<std::string> cluster_dns;
   std::string cluster_domain = "cluster.local";
-  std::string host_resolv_conf = "/etc/resolv.conf", host_hosts = "/etc/hosts";
+  // The second where the first names nothing but a resolver on this host, which pods do not reach.
+  std::string host_resolv_conf = "/etc/resolv.conf",
+              host_resolved_conf = "/run/systemd/resolve/resolv.conf";
+  std::string host_hosts = "/etc/hosts";
 
   std::vector<std::pair<std::string, std::string>> node_labels;
   std::vector<codec::Json> node_taints;  // {"key","value","effect"}: only at registration

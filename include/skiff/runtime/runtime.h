@@ -20,6 +20,14 @@
 
 namespace skiff::runtime {
 
+struct Resources {
+  std::uint64_t cpu_shares = 0;  // v1 shares; converted to weight on v2; 0 = default
+  std::int64_t cpu_quota_us = 0, cpu_period_us = 0;  // 0 = none
+  std::int64_t memory_limit_bytes = 0;               // 0 = none
+  std::int64_t pids_limit = 0;                       // 0 = none
+  int oom_score_adj = 0;                             // clamped to what the kernel allows
+};
+
 struct PodOptions {
   std::string uid;                   // folder and cgroup name
   std::string namespace_name, name;  // for logs and labels only
@@ -27,6 +35,9 @@ struct PodOptions {
   bool host_network = false, host_pid = false, host_ipc = false;
   bool share_process_namespace = false;
   std::string cgroup_parent;  // relative, below the node's parent ("burstable/pod<uid>")
+  // Of the pod as a whole; pids and oom_score_adj do not count here. The group above it, if there
+  // is one, weighs as much as the pods in it that ask for CPU.
+  Resources resources;
   std::vector<std::pair<std::string, std::string>> sysctls;
 };
 
@@ -43,14 +54,6 @@ struct Mount {
   std::string source, destination;
   std::string type = "bind";         // bind, tmpfs, proc, …
   std::vector<std::string> options;  // "ro", "rbind", "rslave", "size=…"
-};
-
-struct Resources {
-  std::uint64_t cpu_shares = 0;  // v1 shares; converted to weight on v2; 0 = default
-  std::int64_t cpu_quota_us = 0, cpu_period_us = 0;  // 0 = none
-  std::int64_t memory_limit_bytes = 0;               // 0 = none
-  std::int64_t pids_limit = 0;                       // 0 = none
-  int oom_score_adj = 0;                             // clamped to what the kernel allows
 };
 
 struct ContainerOptions {
@@ -154,6 +157,8 @@ class Runtime {
   virtual base::Result<ContainerStatus> container(const std::string& id) = 0;
   virtual base::Status update_resources(const std::string& id, const Resources& resources) = 0;
   virtual base::Result<ContainerUsage> usage(const std::string& id) = 0;
+  // What the container wrote to its root, of whether it exists or not.
+  virtual std::string writable_folder(const std::string& id) const = 0;
 
   virtual base::Result<std::unique_ptr<ExecSession>> exec(const ExecOptions& options) = 0;
   virtual base::Result<AttachSession> attach(const std::string& id) = 0;

@@ -72,6 +72,13 @@ void merge_option(std::vector<std::string>& options, const codec::Json& added) {
 
 }  // namespace
 
+bool names_only_this_host(std::string_view resolv_conf) {
+  auto servers = parse_resolv_conf(resolv_conf).nameservers;
+  return !servers.empty() && std::all_of(servers.begin(), servers.end(), [](const auto& server) {
+    return base::starts_with(server, "127.") || server == "::1";
+  });
+}
+
 std::string plan_hosts_file(const codec::Json& pod, const std::string& pod_ip,
                             std::string_view hostname, std::string_view domain) {
   std::string out =

@@ -3,6 +3,7 @@
 #include <skiff/api/quantity.h>
 #include <skiff/base/strings.h>
 
+#include "agent/container/plan_pod_resources.h"
 #include "agent/pod/plan_admission.h"
 #include "agent/pod/plan_status.h"
 
@@ -12,9 +13,10 @@ namespace skiff::agent {
 
 namespace {
 
-constexpr std::int64_t kSharesPerCpu = 1024;
-constexpr std::int64_t kSharesMin = 2, kSharesMax = 262144;
-constexpr std::int64_t kQuotaPeriodUs = 100'000, kQuotaUsMin = 1000;
+// What containerd lets every pod do on its own network: serve ports below 1024 and ping, as
+// anybody.
+constexpr std::pair<std::string_view, std::string_view> kNetworkSysctls[] = {
+    {"net.ipv4.ip_unprivileged_port_start", "0"}, {"net.ipv4.ping_group_range", "0 2147483647"}};
 
 std::optional<api::Quantity> quantity_of(const codec::Json& value) {
   if (value.empty()) return std::nullopt;
@@ -26,7 +28,7 @@ std::optional<api::Quantity> quantity_of(const codec::Json& value) {
 int oom_score_adj(const codec::Json& pod, const codec::Json& container,
                   std::int64_t memory_capacity_bytes) {
   std::string_view priority = pod["spec"]["priorityClassName"].as_string();
-  if (priority == "system-node-critical" || priority == "system-cluster-critical") return -997;
+  if (priority == "system-node-critical") return -997;
   std::string qos = plan_qos_class(pod);
   if (qos == "Guaranteed") return -997;
   if (qos == "BestEffort" || memory_capacity_bytes <= 0) return 1000;
@@ -61,11 +63,10 @@ runtime::Resources plan_resources(const codec::Json& pod, const codec::Json& con
   auto cpu_limit = quantity_of(limits["cpu"]);
   auto cpu_request = quantity_of(container["resources"]["requests"]["cpu"]);
   if (!cpu_request) cpu_request = cpu_limit;
-  std::int64_t shares = cpu_request ? cpu_request->milli_value() * kSharesPerCpu / 1000 : 0;
-  out.cpu_shares = static_cast<std::uint64_t>(std::clamp(shares, kSharesMin, kSharesMax));
+  out.cpu_shares = cpu_shares(cpu_request ? cpu_request->milli_value() : 0);
   if (cpu_limit) {
-    out.cpu_period_us = kQuotaPeriodUs;
-    out.cpu_quota_us = std::max(cpu_limit->milli_value() * kQuotaPeriodUs / 1000, kQuotaUsMin);
+    out.cpu_period_us = kCpuPeriodUs;
+    out.cpu_quota_us = cpu_quota_us(cpu_limit->milli_value());
   }
   if (auto memory = quantity_of(limits["memory"])) out.memory_limit_bytes = memory->value();
   out.oom_score_adj = oom_score_adj(pod, container, memory_capacity_bytes);
@@ -80,6 +81,7 @@ std::string plan_cgroup_parent(const codec::Json& pod) {
 
 std::string plan_hostname(const codec::Json& pod, std::string_view node_name) {
   const auto& spec = pod["spec"];
+  if (!spec["hostnameOverride"].empty()) return std::string(spec["hostnameOverride"].as_string());
   if (spec["hostNetwork"].as_bool()) return std::string(node_name);
   std::string name(spec["hostname"].as_string(pod["metadata"]["name"].as_string()));
   if (name.empty()) name = pod["metadata"]["name"].as_string();
@@ -111,10 +113,15 @@ base::Result<runtime::PodOptions> plan_pod_options(const codec::Json& pod,
   if (!spec["resourceClaims"].empty()) return missing("resourceClaims");
   if (context["supplementalGroupsPolicy"].as_string() == "Strict")
     return missing("supplementalGroupsPolicy: Strict");
-  for (const auto& container : spec["containers"].items()) {
-    if (!container["restartPolicy"].empty() || !container["restartPolicyRules"].empty())
-      return missing("restartPolicy of a single container");
-  }
+  if (!spec["resources"].empty()) return missing("resources of the pod as a whole");
+  for (std::string_view list : {"initContainers", "containers"})
+    for (const auto& container : spec[list].items()) {
+      const bool is_sidecar =
+          list == "initContainers" && container["restartPolicy"].as_string() == "Always";
+      if ((!container["restartPolicy"].empty() && !is_sidecar) ||
+          !container["restartPolicyRules"].empty())
+        return missing("restartPolicy of a single container");
+    }
   runtime::PodOptions options;
   options.uid = pod["metadata"]["uid"].as_string();
   options.namespace_name = pod["metadata"]["namespace"].as_string();
@@ -134,6 +141,9 @@ base::Result<runtime::PodOptions> plan_pod_options(const codec::Json& pod,
   options.host_ipc = spec["hostIPC"].as_bool();
   options.share_process_namespace = spec["shareProcessNamespace"].as_bool();
   options.cgroup_parent = plan_cgroup_parent(pod);
+  options.resources = plan_pod_resources(pod);
+  if (!options.host_network)
+    for (const auto& [name, value] : kNetworkSysctls) options.sysctls.emplace_back(name, value);
   for (const auto& item : context["sysctls"].items())
     options.sysctls.emplace_back(dotted_sysctl(item["name"].as_string()),
                                  item["value"].as_string());
@@ -167,9 +177,11 @@ base::Status plan_container_security(const codec::Json& pod, const codec::Json& 
                         "seccompProfile of type Localhost is not supported");
   options.seccomp = profile;
   const auto& app_armor = either(own["appArmorProfile"], outer["appArmorProfile"]);
-  if (app_armor["type"].as_string() == "Localhost")
-    return base::Status(base::Code::unimplemented,
-                        "appArmorProfile of type Localhost is not supported");
+  std::string_view app_armor_type = app_armor["type"].as_string("Unconfined");
+  if (app_armor_type != "Unconfined")
+    return base::Status(
+        base::Code::unimplemented,
+        base::concat("appArmorProfile of type ", app_armor_type, " is not supported"));
   if (!either(own["seLinuxOptions"], outer["seLinuxOptions"]).empty())
     return base::Status(base::Code::unimplemented, "seLinuxOptions are not supported");
   if (!container["volumeDevices"].empty())

@@ -47,6 +47,8 @@ struct DnsFacts {
   std::string cluster_domain;
   std::string host_resolv_conf;  // text
 };
+// Whether a resolv.conf has nameservers, all of them on the host itself.
+bool names_only_this_host(std::string_view resolv_conf);
 // /etc/resolv.conf by dnsPolicy and dnsConfig.
 std::string plan_resolv_conf(const codec::Json& pod, const DnsFacts& facts);
 

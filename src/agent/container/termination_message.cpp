@@ -17,13 +17,13 @@ namespace skiff::agent {
 
 namespace {
 
-// The first or the last bytes of a regular file; empty when it cannot be read.
-std::string read_part(const std::string& path, std::size_t bytes_max, bool from_end) {
+// The last bytes of a regular file; empty when it cannot be read.
+std::string read_end(const std::string& path, std::size_t bytes_max) {
   base::UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   struct stat info {};
   if (!fd || fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)) return {};
   off_t offset = 0;
-  if (from_end && info.st_size > static_cast<off_t>(bytes_max))
+  if (info.st_size > static_cast<off_t>(bytes_max))
     offset = info.st_size - static_cast<off_t>(bytes_max);
   std::string out(bytes_max, '\0');
   std::size_t used = 0;
@@ -73,15 +73,15 @@ std::string read_termination_message(const std::string& data_dir, const codec::J
                                      const codec::Json& container,
                                      const runtime::ContainerStatus& status) {
   std::string uid(pod["metadata"]["uid"].as_string());
-  std::string message = read_part(termination_file(data_dir, uid, status.name, status.attempt),
-                                  kTerminationMessageBytesMax, false);
+  std::string message = read_end(termination_file(data_dir, uid, status.name, status.attempt),
+                                 kTerminationMessageBytesMax);
   if (!message.empty()) return message;
   bool failed = status.exit_code != 0;
   if (failed && container["terminationMessagePolicy"].as_string() == "FallbackToLogsOnError") {
     // Room for the fields before each message.
     constexpr std::size_t kHeadBytes = 64;
-    std::string text = read_part(PodWorker::log_path(data_dir, pod, status.name, status.attempt),
-                                 kFallbackLogBytesMax + kFallbackLogLinesMax * kHeadBytes, true);
+    std::string text = read_end(PodWorker::log_path(data_dir, pod, status.name, status.attempt),
+                                kFallbackLogBytesMax + kFallbackLogLinesMax * kHeadBytes);
     message = tail_of_log(text);
     if (!message.empty()) return message;
   }

@@ -114,6 +114,11 @@ base::Task<PullOutcome> ImagePuller::ensure(codec::Json pod, codec::Json contain
     recorder.event(pod, client::EventType::warning, "Failed", "Error: ErrImageNeverPull", path);
     co_return outcome;
   }
+  if (auto missing = plan_missing_pull_secrets(pod, sources); !missing.empty())
+    recorder.event(
+        pod, client::EventType::warning, "FailedToRetrieveImagePullSecret",
+        base::concat("Unable to retrieve some image pull secrets (", base::join(missing, ", "),
+                     "); attempting to pull the image may not succeed."));
   auto credentials = plan_credentials(pod, sources, *reference);
   auto task = pull(pod, image, path, std::move(credentials), cancel);
   co_return co_await std::move(task);

@@ -66,6 +66,15 @@ PullDecision plan_pull(std::string_view policy, std::string_view image, bool is_
   return policy == "Never" ? PullDecision::refuse : PullDecision::pull;
 }
 
+std::vector<std::string> plan_missing_pull_secrets(const codec::Json& pod,
+                                                   const ConfigSources& sources) {
+  std::vector<std::string> missing;
+  for (const auto& reference : pod["spec"]["imagePullSecrets"].items())
+    if (!sources.secrets.contains(reference["name"].as_string()))
+      missing.emplace_back(reference["name"].as_string());
+  return missing;
+}
+
 std::vector<runtime::RegistryAuth> plan_credentials(const codec::Json& pod,
                                                     const ConfigSources& sources,
                                                     const runtime::ImageReference& image) {

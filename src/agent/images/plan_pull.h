@@ -22,4 +22,8 @@ std::vector<runtime::RegistryAuth> plan_credentials(const codec::Json& pod,
                                                     const ConfigSources& sources,
                                                     const runtime::ImageReference& image);
 
+// The names of imagePullSecrets that do not exist.
+std::vector<std::string> plan_missing_pull_secrets(const codec::Json& pod,
+                                                   const ConfigSources& sources);
+
 }  // namespace skiff::agent

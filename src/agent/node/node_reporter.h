@@ -24,6 +24,8 @@ class NodeReporter {
   // The Node as the API has it, from a watch: what others made of it (the master's verdict after an
   // outage, another podCIDR) is answered at once.
   void on_node(const api::StoredObject& node);
+  // Null before it is registered.
+  const codec::Json& node() const { return node_; }
   const std::string& not_ready() const { return input_.not_ready_message; }
   static NodeInput make_input(const AgentOptions& options, HostFacts host);
 

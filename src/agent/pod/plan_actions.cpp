@@ -27,7 +27,7 @@ class Planner {
 
   bool any_regular_started() const {
     return std::any_of(record_.containers.begin(), record_.containers.end(), [](const auto& c) {
-      return c.kind == ContainerKind::regular && c.current.has_value();
+      return c.kind == ContainerKind::regular && c.current.has_value() && !c.is_of_lost_sandbox;
     });
   }
 
@@ -45,7 +45,8 @@ class Planner {
     }
   }
 
-  // One after the other; a sidecar must have started before the next. True when all are through.
+  // One after the other; a sidecar must have started before the next; all of them again in a new
+  // sandbox. True when all are through.
   bool plan_init() {
     bool through = true;
     bool regular_started = any_regular_started();
@@ -57,7 +58,7 @@ class Planner {
       } else if (through && !regular_started) {
         if (container.is_running()) {
           through = false;
-        } else if (!container.has_exited()) {
+        } else if (!container.has_exited() || container.is_of_lost_sandbox) {
           want(container);
           through = false;
         } else if (container.current->status.exit_code != 0) {

@@ -153,6 +153,13 @@ PodWorker* PodManager::find(std::string_view namespace_name, std::string_view na
   return nullptr;
 }
 
+std::vector<const codec::Json*> PodManager::taken() const {
+  std::vector<const codec::Json*> pods;
+  for (const auto& [uid, worker] : workers_)
+    if (worker->holds_resources()) pods.push_back(&worker->record().pod);
+  return pods;
+}
+
 std::vector<const PodWorker*> PodManager::all() const {
   std::vector<const PodWorker*> out;
   for (const auto& entry : workers_) out.push_back(entry.second.get());

@@ -37,6 +37,8 @@ class PodManager {
   PodWorker* find(std::string_view uid) const;
   PodWorker* find(std::string_view namespace_name, std::string_view name) const;
   std::vector<const PodWorker*> all() const;
+  // Those that hold resources of the node; valid until the next call of anything.
+  std::vector<const codec::Json*> taken() const;
   std::size_t size() const { return workers_.size(); }
 
  private:

@@ -36,6 +36,8 @@ struct ContainerRecord {
   ContainerKind kind = ContainerKind::regular;
   std::optional<ContainerRun> current;   // the latest run
   std::optional<ContainerRun> previous;  // the one before
+  // `current` ran in a sandbox that is gone, with what it did there.
+  bool is_of_lost_sandbox = false;
   std::optional<WaitingState> waiting;
   int restart_count = 0;  // of `current`; its attempt
   bool started = false;   // runs, and start-up probe and postStart hook are done

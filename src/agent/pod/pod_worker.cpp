@@ -8,7 +8,6 @@
 #include "agent/images/image_puller.h"
 #include "agent/limits.h"
 #include "agent/pod/config_cache.h"
-#include "agent/pod/plan_admission.h"
 #include "agent/pod/plan_status.h"
 #include "agent/pod/wait.h"
 #include "agent/volumes/token_cache.h"
@@ -117,6 +116,12 @@ void PodWorker::set_pod(codec::Json pod) {
   changed_.notify();
 }
 
+bool PodWorker::holds_resources() const {
+  const auto state = machine_.state();
+  return is_admitted_ && !removed_ && state != S::cleaning && state != S::finished &&
+         state != S::gone;
+}
+
 void PodWorker::set_removed() {
   removed_ = true;
   writer_.set_gone();
@@ -153,10 +158,13 @@ bool PodWorker::wants_termination() {
     record_.failed_message = "Pod was active on the node longer than the specified deadline";
     return true;
   }
+  if (is_admitted_) return false;
   bool is_new = machine_.state() == S::waiting &&
                 std::none_of(record_.containers.begin(), record_.containers.end(),
                              [](const auto& c) { return c.current.has_value(); });
-  auto refusal = is_new ? plan_admission(record_.pod) : std::nullopt;
+  std::optional<Refusal> refusal;
+  if (is_new && hooks_.admit) refusal = hooks_.admit(record_.pod);
+  is_admitted_ = !refusal;
   if (refusal) {
     record_.is_refused = true;
     record_.failed_reason = refusal->reason;
@@ -179,7 +187,7 @@ base::Task<void> PodWorker::run(base::CancelToken stop) {
   base::TaskScope scope(*context_.options.executor);
   base::CancelCallback cancel_writer(stop, [&scope] { scope.cancel(); });
   scope.spawn(writer_.run(scope.token()));
-  scope.spawn(watch_volume_sizes(scope.token()));
+  scope.spawn(watch_storage(scope.token()));
   std::string space(record_.pod["metadata"]["namespace"].as_string());
   if (machine_.state() != S::finished)
     context_.configs->retain(uid_, space, plan_config_names(record_.pod));

@@ -7,12 +7,14 @@
 
 #include "agent/context.h"
 #include "agent/pod/plan_actions.h"
+#include "agent/pod/plan_admission.h"
 #include "agent/pod/pod_model.h"
 #include "agent/pod/pod_states.h"
 #include "agent/pod/status_writer.h"
 #include "agent/probes/probe_set.h"
 #include "agent/volumes/plan_payload.h"
 #include "agent/volumes/volume_set.h"
+#include "agent/volumes/volume_usage.h"
 
 #include <functional>
 #include <map>
@@ -37,6 +39,8 @@ struct PodWorkerHooks {
   net::PodNetwork* network = nullptr;  // null until the node has its podCIDR
   std::function<base::Task<void>(std::string)> before_stop;
   std::function<void(std::string, std::vector<net::ServiceRule>)> host_ports;
+  // Of a pod that is new here.
+  std::function<std::optional<Refusal>(const codec::Json& pod)> admit;
 };
 
 struct PreparationStep;
@@ -54,6 +58,8 @@ class PodWorker {
   void set_pod(codec::Json pod);
   // The API has the object no longer.
   void set_removed();
+  // The node took it, and it may still use what it was given.
+  bool holds_resources() const;
   // A container ended (its id), or the pod's supervisor (empty).
   void on_runtime_event(const std::string& container_id);
   void on_config_change();
@@ -108,7 +114,8 @@ class PodWorker {
   base::Task<void> undo_sandbox();
   base::Task<void> undo_network();
   void publish_host_ports();
-  base::Task<void> watch_volume_sizes(base::CancelToken cancel);
+  StorageFolders storage_folders() const;
+  base::Task<void> watch_storage(base::CancelToken cancel);
 
   // Containers.
   base::Task<void> refresh_dirty();
@@ -163,7 +170,8 @@ class PodWorker {
   Retry retry_;
   std::vector<std::string> dirty_containers_;
   std::set<std::string> early_exits_;
-  bool sandbox_dirty_ = false, removed_ = false, volumes_ready_ = false, config_changed_ = false;
+  bool sandbox_dirty_ = false, removed_ = false, is_admitted_ = false, volumes_ready_ = false,
+       config_changed_ = false;
   bool has_host_ports_ = false;  // rules for them were asked for
   VolumePaths volume_paths_;
   std::optional<base::MonotonicTime> tokens_refresh_at_;

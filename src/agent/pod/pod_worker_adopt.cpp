@@ -142,6 +142,9 @@ void PodWorker::adopt(PodAdoption adoption) {
     record_.sandbox_ready = true;
     machine_ = PodStateMachine(PodPhaseState::running);
   } else {
+    if (adoption.sandbox)
+      event(client::EventType::normal, "SandboxChanged",
+            "Pod sandbox changed, it will be killed and re-created.");
     for (auto& record : record_.containers) {
       if (!record.is_running()) continue;
       dirty_containers_.push_back(record.name);

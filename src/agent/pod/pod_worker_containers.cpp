@@ -203,6 +203,7 @@ void PodWorker::fail_run(ContainerRecord& record, const runtime::ContainerOption
   record.back_off = registered_after_restart(record.back_off, base::Duration(0));
   if (pause.count() == 0) pause = record.back_off;
   record.current = std::move(run);
+  record.is_of_lost_sandbox = false;
   record.restart_count = options.attempt;
   record.waiting = WaitingState{"RunContainerError", std::move(message)};
   extras_[record.name].show_back_off_at = context_.monotonic() + kErrorShown;
@@ -372,6 +373,7 @@ base::Task<void> PodWorker::launch(std::string name, runtime::ContainerOptions o
   ContainerRun run;
   run.status = std::move(*started);
   record->current = std::move(run);
+  record->is_of_lost_sandbox = false;
   record->restart_count = options.attempt;
   record->waiting.reset();
   if (early_exits_.count(options.id) != 0) dirty_containers_.push_back(name);
@@ -395,8 +397,8 @@ base::Task<void> PodWorker::run_post_start(std::string name) {
   auto* record = record_.find(name);
   publish();
   auto task =
-      run_action(*context_.prober, context_.timers(), hook, spec, record->current->status.id,
-                 record_.pod_ip, base::Duration(1h), starting_.token());
+      run_action(*context_.prober, context_.timers(), ActionUse::hook, hook, spec,
+                 record->current->status.id, record_.pod_ip, base::Duration(1h), starting_.token());
   ProbeResult result = co_await std::move(task);
   if (result.is_success || starting_.is_cancelled()) co_return;
   event(EventType::warning, "FailedPostStartHook", "PostStartHook failed", name);

@@ -69,12 +69,22 @@ base::Task<base::Status> PodWorker::step_sandbox() {
   base::Result<runtime::PodSandbox> sandbox = runtime::PodSandbox{};
   if (options) {
     auto* runtime = context_.options.runtime;
-    auto create = [runtime, options = std::move(*options)] { return runtime->create_pod(options); };
+    auto create = [runtime, options = std::move(*options)]() -> base::Result<runtime::PodSandbox> {
+      auto made = runtime->create_pod(options);
+      if (made || made.code() != base::Code::already_exists) return made;
+      // Of before the host went down.
+      SKIFF_RETURN_IF_ERROR(runtime->remove_pod(options.uid));
+      return runtime->create_pod(options);
+    };
     sandbox = co_await loop::run_blocking(*context_.options.work, std::move(create));
   } else {
     sandbox = options.status();
   }
-  if (sandbox) co_return base::Status();
+  if (sandbox) {
+    for (auto& container : record_.containers)
+      container.is_of_lost_sandbox = container.current.has_value();
+    co_return base::Status();
+  }
   event(EventType::warning, "FailedCreatePodSandBox",
         base::concat("Failed to create pod sandbox: ", sandbox.status().message()));
   co_return sandbox.status();
@@ -143,11 +153,15 @@ base::Task<base::Status> PodWorker::step_etc_files() {
   auto write = [folder = context_.pod_dir(uid_) + "/etc", pod = record_.pod, ip = record_.pod_ip,
                 hostname, domain, dns = context_.dns, host_network = is_host_network(),
                 host_hosts = context_.options.host_hosts,
-                host_resolv = context_.options.host_resolv_conf]() mutable -> base::Status {
+                host_resolv = context_.options.host_resolv_conf,
+                resolved = context_.options.host_resolved_conf]() mutable -> base::Status {
     constexpr std::size_t kEtcFileBytesMax = 1u << 20;
     SKIFF_RETURN_IF_ERROR(sys::make_folders(folder));
     auto resolv = sys::read_file(host_resolv, kEtcFileBytesMax);
     if (resolv) dns.host_resolv_conf = std::move(*resolv);
+    if (names_only_this_host(dns.host_resolv_conf))
+      if (auto behind = sys::read_file(resolved, kEtcFileBytesMax))
+        dns.host_resolv_conf = std::move(*behind);
     std::string hosts;
     if (host_network) {
       auto text = sys::read_file(host_hosts, kEtcFileBytesMax);

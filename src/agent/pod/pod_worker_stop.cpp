@@ -4,6 +4,7 @@
 #include <skiff/loop/work_pool.h>
 
 #include "agent/limits.h"
+#include "agent/pod/plan_signal.h"
 #include "agent/pod/pod_worker.h"
 #include "agent/pod/wait.h"
 
@@ -14,27 +15,7 @@ namespace skiff::agent {
 
 using client::EventType;
 
-namespace {
-
-// "SIGTERM", "TERM", "15".
-int signal_number(std::string_view name) {
-  static constexpr std::pair<std::string_view, int> kNames[] = {
-      {"HUP", SIGHUP},   {"INT", SIGINT},   {"QUIT", SIGQUIT}, {"KILL", SIGKILL},
-      {"USR1", SIGUSR1}, {"USR2", SIGUSR2}, {"TERM", SIGTERM}, {"WINCH", SIGWINCH},
-      {"STOP", SIGSTOP}, {"ABRT", SIGABRT}, {"CONT", SIGCONT}, {"PWR", SIGPWR}};
-  if (auto number = base::parse_int(name))
-    return *number > 0 && *number < 65 ? static_cast<int>(*number) : SIGTERM;
-  if (base::starts_with(name, "SIG")) name.remove_prefix(3);
-  if (base::starts_with(name, "RTMIN+")) {
-    auto offset = base::parse_int(name.substr(6)).value_or(0);
-    return SIGRTMIN + static_cast<int>(std::clamp<std::int64_t>(offset, 0, 30));
-  }
-  for (const auto& [known, number] : kNames)
-    if (known == name) return number;
-  return SIGTERM;
-}
-
-}  // namespace
+namespace {}  // namespace
 
 void PodWorker::on_probe(const std::string& container, const std::string& container_id,
                          ProbeKind kind, bool is_success, const std::string&) {
@@ -106,7 +87,7 @@ base::Task<void> PodWorker::run_pre_stop(std::string name, base::MonotonicTime d
   if (hook.is_null() || left.count() <= 0) co_return;
   base::CancelSource over = base::CancelSource::child_of(stop_);
   auto timer = context_.timers().start_timer(left, [over] { over.cancel(); });
-  auto task = run_action(*context_.prober, context_.timers(), hook, spec,
+  auto task = run_action(*context_.prober, context_.timers(), ActionUse::hook, hook, spec,
                          record->current->status.id, record_.pod_ip, left, over.token());
   ProbeResult result = co_await std::move(task);
   context_.timers().cancel_timer(timer);
@@ -128,7 +109,7 @@ base::Task<void> PodWorker::stop_container(std::string name, std::string message
   if (stop_.is_cancelled()) co_return;
   std::string id = record->current->status.id;
   const codec::Json own_signal = find_container(record_.pod, name)["lifecycle"]["stopSignal"];
-  int soft = signal_number(own_signal.as_string(record->current->status.stop_signal));
+  int soft = plan_signal(own_signal.as_string(record->current->status.stop_signal));
   auto signal = [runtime, id, soft] { return runtime->signal_container(id, soft); };
   (void)co_await loop::run_blocking(*context_.options.work, std::move(signal));
   base::MonotonicTime floor = context_.monotonic() + std::chrono::seconds(kGraceSecondsMin);

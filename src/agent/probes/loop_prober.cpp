@@ -24,7 +24,9 @@ namespace skiff::agent {
 
 namespace {
 
-ProbeResult failure(std::string output) { return ProbeResult{false, std::move(output)}; }
+ProbeResult failure(std::string output) { return ProbeResult{false, std::move(output), false}; }
+// The container was not asked.
+ProbeResult not_asked(std::string output) { return ProbeResult{false, std::move(output), true}; }
 
 // Cancels itself when the time is over; tells which of the two it was.
 class Deadline {
@@ -57,15 +59,16 @@ struct Target {
   socklen_t address_bytes = 0;
 };
 
-// Numeric addresses only: a probe never waits for a name server.
-base::Result<Target> make_target(const std::string& host, std::uint16_t port) {
+// `flags` of getaddrinfo(). Errors: not_found for what is no address, or a name without one.
+base::Result<Target> make_target(const std::string& host, std::uint16_t port, int flags) {
   addrinfo hints{};
-  hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
+  hints.ai_flags = AI_NUMERICSERV | flags;
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
-  if (getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found) != 0)
-    return base::invalid_argument(
-        base::concat("dial tcp ", host, ":", port, ": not a numeric address"));
+  int error = getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found);
+  if (error != 0)
+    return base::not_found(
+        base::concat("dial tcp: lookup ", host, ": ", base::to_lower(gai_strerror(error))));
   std::unique_ptr<addrinfo, void (*)(addrinfo*)> owned(found, freeaddrinfo);
   Target target;
   target.address_bytes = found->ai_addrlen;
@@ -90,6 +93,13 @@ class LoopProber final : public Prober {
                                base::Duration timeout, base::CancelToken cancel) override;
 
  private:
+  struct HttpAnswer {
+    std::string failure;  // empty: there is an answer
+    int status = 0;
+    std::string location;
+  };
+  base::Task<HttpAnswer> get_once(const HttpGet& get, base::Duration timeout,
+                                  const Deadline& deadline);
   base::Result<std::shared_ptr<http::TlsContext>> tls();
 
   const AgentOptions& options_;
@@ -105,10 +115,36 @@ base::Result<std::shared_ptr<http::TlsContext>> LoopProber::tls() {
   return tls_;
 }
 
+bool is_redirect(int status) {
+  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
 base::Task<ProbeResult> LoopProber::http_get(HttpGet get, base::Duration timeout,
                                              base::CancelToken cancel) {
   if (options_.http == nullptr) co_return failure("HTTP probes need an event loop");
+  Deadline deadline(*options_.timers, timeout, cancel);
+  for (int redirects = 0; redirects <= kProbeRedirectsMax; ++redirects) {
+    auto asking = get_once(get, timeout, deadline);
+    auto answer = co_await std::move(asking);
+    if (!answer.failure.empty()) co_return failure(std::move(answer.failure));
+    std::optional<HttpGet> next;
+    if (is_redirect(answer.status)) next = plan_redirect(get, answer.location);
+    if (next) {
+      get = std::move(*next);
+      continue;
+    }
+    if (get.is_hook || (answer.status >= 200 && answer.status < 400))
+      co_return ProbeResult{true, {}, false};
+    co_return failure(base::concat("HTTP probe failed with statuscode: ", answer.status));
+  }
+  co_return failure(base::concat("Get ", base::quote(get.path), ": stopped after ",
+                                 kProbeRedirectsMax, " redirects"));
+}
+
+base::Task<LoopProber::HttpAnswer> LoopProber::get_once(const HttpGet& get, base::Duration timeout,
+                                                        const Deadline& deadline) {
   http::ClientRequest request;
+  HttpAnswer answer;
   request.host = get.host;
   request.port = get.port;
   request.target = get.path;
@@ -116,10 +152,13 @@ base::Task<ProbeResult> LoopProber::http_get(HttpGet get, base::Duration timeout
   std::string scheme = base::to_lower(get.scheme);
   if (scheme == "https") {
     auto context = tls();
-    if (!context) co_return failure(std::string(context.status().message()));
+    if (!context) {
+      answer.failure = context.status().message();
+      co_return answer;
+    }
     request.tls = *context;
   }
-  for (auto& [name, value] : get.headers) {
+  for (const auto& [name, value] : get.headers) {
     if (base::equals_ignore_case(name, "Host")) {
       request.host_header = value;
       continue;
@@ -127,41 +166,45 @@ base::Task<ProbeResult> LoopProber::http_get(HttpGet get, base::Duration timeout
     request.headers.add(name, value);
   }
   std::string url = base::concat(scheme, "://", get.host, ":", get.port, get.path);
-  Deadline deadline(*options_.timers, timeout, cancel);
   request.timeout = timeout;
   request.cancel = deadline.token();
   auto task = options_.http->open(std::move(request));
   auto stream = co_await std::move(task);
   if (!stream) {
     bool is_over = deadline.is_over() || stream.code() == base::Code::deadline_exceeded;
-    if (is_over)
-      co_return failure(base::concat("Get ", base::quote(url),
-                                     ": context deadline exceeded (Client.Timeout exceeded while "
-                                     "awaiting headers)"));
-    co_return failure(base::concat("Get ", base::quote(url), ": ", stream.status().message()));
+    answer.failure = base::concat(
+        "Get ", base::quote(url), ": ",
+        is_over ? "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
+                : stream.status().message());
+    co_return answer;
   }
   // The body does not decide: reading a little of it lets the server finish its answer.
-  int status = (*stream)->status();
+  answer.status = (*stream)->status();
+  answer.location = (*stream)->headers().get("Location");
   std::size_t bytes = 0;
   while (bytes < kProbeBodyBytesMax) {
     auto piece = co_await (*stream)->read();
     if (!piece || piece->empty()) break;
     bytes += piece->size();
   }
-  if (status >= 200 && status < 400) co_return ProbeResult{true, {}};
-  co_return failure(base::concat("HTTP probe failed with statuscode: ", status));
+  co_return answer;
 }
 
 base::Task<ProbeResult> LoopProber::connect_tcp(std::string host, std::uint16_t port,
                                                 base::Duration timeout, base::CancelToken cancel) {
   if (options_.loop == nullptr) co_return failure("TCP probes need an event loop");
-  auto target = make_target(host, port);
+  auto target = make_target(host, port, AI_NUMERICHOST);
+  if (!target) {
+    // A name server may take its time.
+    auto resolve = [host, port] { return make_target(host, port, 0); };
+    target = co_await loop::run_blocking(*options_.work, std::move(resolve));
+  }
   if (!target) co_return failure(std::string(target.status().message()));
   Deadline deadline(*options_.timers, timeout, cancel);
   auto connecting = loop::connect_fd(*options_.loop, target->fd.get(), target->address,
                                      target->address_bytes, deadline.token());
   const int error = co_await std::move(connecting);
-  if (error == 0) co_return ProbeResult{true, {}};
+  if (error == 0) co_return ProbeResult{true, {}, false};
   if (error == ECANCELED)
     co_return failure(base::concat("dial tcp ", host, ":", port, ": i/o timeout"));
   co_return failure(
@@ -230,7 +273,7 @@ base::Task<ProbeResult> LoopProber::exec(std::string container_id, std::vector<s
     return runtime->exec(exec_options);
   };
   auto session = co_await loop::run_blocking(*options_.work, std::move(begin));
-  if (!session) co_return failure(std::string(session.status().message()));
+  if (!session) co_return not_asked(std::string(session.status().message()));
   std::shared_ptr<runtime::ExecSession> owned = std::move(*session);
   auto& streams = owned->streams();
   std::string output;
@@ -275,7 +318,7 @@ base::Task<ProbeResult> LoopProber::exec(std::string container_id, std::vector<s
   auto finish = [owned] { return owned->exit_code(); };
   auto code = co_await loop::run_blocking(*options_.work, std::move(finish));
   if (!code) co_return failure(std::string(code.status().message()));
-  co_return ProbeResult{*code == 0, std::move(output)};
+  co_return ProbeResult{*code == 0, std::move(output), false};
 }
 
 }  // namespace

@@ -76,15 +76,21 @@ base::Task<void> ProbeSet::run(std::shared_ptr<Target> target, ProbeKind kind,
       bool slept = co_await base::sleep(context_.timers(), wait, cancel);
       if (!slept) co_return;
     }
-    auto action = run_action(*context_.prober, context_.timers(), probe, target->container,
-                             target->container_id, target->pod_ip, settings.timeout, cancel);
+    auto action =
+        run_action(*context_.prober, context_.timers(), ActionUse::probe, probe, target->container,
+                   target->container_id, target->pod_ip, settings.timeout, cancel);
     ProbeResult result = co_await std::move(action);
     if (cancel.is_cancelled()) co_return;
     due = plan_next_probe(due, settings.period, context_.monotonic());
     if (!result.is_success)
       context_.options.recorder->event(
           target->pod, client::EventType::warning, "Unhealthy",
-          base::concat(probe_kind_name(kind), " probe failed: ", result.output), path);
+          base::concat(probe_kind_name(kind),
+                       result.is_error ? " probe errored and resulted in unknown state: "
+                                       : " probe failed: ",
+                       result.output),
+          path);
+    if (result.is_error) continue;
     auto verdict = counter.add(result.is_success);
     if (!verdict) continue;
     bool is_news = told != *verdict;

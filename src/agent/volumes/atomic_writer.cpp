@@ -60,11 +60,11 @@ base::Status write_one(const std::string& path, const PayloadFile& file,
   if (!fd) return base::errno_status(errno, path);
   SKIFF_RETURN_IF_ERROR(sys::write_all(fd.get(), file.bytes));
   unsigned mode = file.mode;
-  if (group) {
-    mode |= 0440;
-    if (fchown(fd.get(), static_cast<uid_t>(-1), static_cast<gid_t>(*group)) != 0)
-      return base::errno_status(errno, base::concat("chown ", path));
-  }
+  if (group) mode |= 0440;
+  constexpr std::int64_t kAsIs = -1;
+  if ((file.user || group) && fchown(fd.get(), static_cast<uid_t>(file.user.value_or(kAsIs)),
+                                     static_cast<gid_t>(group.value_or(kAsIs))) != 0)
+    return base::errno_status(errno, base::concat("chown ", path));
   if (fchmod(fd.get(), mode) != 0) return base::errno_status(errno, base::concat("chmod ", path));
   return {};
 }

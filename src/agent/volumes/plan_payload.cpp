@@ -64,6 +64,18 @@ class PayloadPlanner {
     return {};
   }
 
+  // Whoever the pod runs as reads it, and nobody else (KEP-1205).
+  base::Status add_token(std::string_view path, const std::string& token) {
+    SKIFF_RETURN_IF_ERROR(add(path, token, nullptr));
+    const bool has_group = !input_.pod["spec"]["securityContext"]["fsGroup"].is_null();
+    auto user = plan_pod_user(input_.pod);
+    if (!user && !has_group) return {};
+    auto& file = payload_[std::string(path)];
+    file.mode = 0600;
+    file.user = user;
+    return {};
+  }
+
   base::Status add_keyed(const codec::Json& source, std::string_view name, bool is_secret) {
     const auto& objects = is_secret ? input_.sources.secrets : input_.sources.config_maps;
     bool optional = source["optional"].as_bool();
@@ -141,7 +153,7 @@ class PayloadPlanner {
       auto it = input_.tokens.find(key);
       if (it == input_.tokens.end())
         return base::unavailable("the service account token was not issued");
-      return add(token["path"].as_string(), it->second, nullptr);
+      return add_token(token["path"].as_string(), it->second);
     }
     std::string kind = source.members().empty() ? "empty" : source.members()[0].key;
     return base::Status(base::Code::unimplemented,
@@ -173,6 +185,18 @@ bool is_payload_volume(const codec::Json& volume) {
   for (const char* kind : {"configMap", "secret", "downwardAPI", "projected"})
     if (volume.contains(kind)) return true;
   return false;
+}
+
+std::optional<std::int64_t> plan_pod_user(const codec::Json& pod) {
+  std::optional<std::int64_t> user;
+  for (const char* list : {"initContainers", "containers"})
+    for (const auto& container : pod["spec"][list].items()) {
+      const auto& own = container["securityContext"]["runAsUser"];
+      const auto& asked = own.is_null() ? pod["spec"]["securityContext"]["runAsUser"] : own;
+      if (asked.is_null() || (user && *user != asked.as_int())) return std::nullopt;
+      user = asked.as_int();
+    }
+  return user;
 }
 
 base::Result<Payload> plan_payload(const codec::Json& volume, const PayloadInput& input) {

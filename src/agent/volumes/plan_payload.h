@@ -7,6 +7,7 @@
 #include "agent/container/plan_env.h"
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@ namespace skiff::agent {
 struct PayloadFile {
   std::string bytes;
   unsigned mode = 0644;
+  std::optional<std::int64_t> user;  // who owns it, in place of root
 };
 using Payload = std::map<std::string, PayloadFile>;  // by relative path
 
@@ -29,6 +31,9 @@ struct TokenKey {
 };
 // Every token that the pod's volumes need, each once.
 std::vector<TokenKey> plan_token_keys(const codec::Json& pod);
+
+// The runAsUser that all containers of the pod have; nothing when one has none, or another.
+std::optional<std::int64_t> plan_pod_user(const codec::Json& pod);
 
 struct PayloadInput {
   const codec::Json& pod;

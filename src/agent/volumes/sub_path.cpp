@@ -27,8 +27,12 @@ base::Status check_sub_path(std::string_view path) {
   return {};
 }
 
-// Makes the missing folders of `path` one by one, never through a symbolic link.
+// Makes the missing folders of `path` one by one, never through a symbolic link. Whoever may use
+// the volume may use them, whatever the umask.
 base::Status make_missing(int root, std::string_view path) {
+  struct stat volume {};
+  if (fstat(root, &volume) != 0) return base::errno_status(errno, "the volume");
+  const mode_t mode = volume.st_mode & (S_ISGID | 0777);
   std::string done;
   for (auto part : base::split(path, '/')) {
     if (part.empty() || part == ".") continue;
@@ -39,8 +43,11 @@ base::Status make_missing(int root, std::string_view path) {
           sys::open_in_root(root, done.empty() ? "." : done, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
       if (!parent) return parent.status();
       std::string name(part);
-      if (mkdirat(parent->get(), name.c_str(), 0750) != 0 && errno != EEXIST)
+      if (mkdirat(parent->get(), name.c_str(), mode) != 0 && errno != EEXIST)
         return base::errno_status(errno, next);
+      auto made = sys::open_in_root(root, next, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+      if (!made) return made.status();
+      if (fchmod(made->get(), mode) != 0) return base::errno_status(errno, next);
     } else if (!present) {
       return present.status();
     }

@@ -7,6 +7,7 @@
 
 #include "agent/volumes/atomic_writer.h"
 #include "agent/volumes/sub_path.h"
+#include "agent/volumes/volume_usage.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -43,8 +44,9 @@ bool is_mounted(const std::string& path) {
          here.st_dev != parent.st_dev;
 }
 
-base::Result<std::string> set_up_empty_dir(const VolumeFolders& folders, const codec::Json& pod,
+base::Result<std::string> set_up_empty_dir(const VolumeFolders& folders, const PayloadInput& input,
                                            const codec::Json& volume) {
+  const codec::Json& pod = input.pod;
   std::string name(volume["name"].as_string());
   const auto& source = volume["emptyDir"];
   std::string_view medium = source["medium"].as_string();
@@ -57,10 +59,8 @@ base::Result<std::string> set_up_empty_dir(const VolumeFolders& folders, const c
   SKIFF_RETURN_IF_ERROR(sys::make_folders(path));
   if (in_memory && !is_mounted(path)) {
     std::vector<std::string> options{"nosuid", "nodev", "mode=777"};
-    if (!source["sizeLimit"].empty()) {
-      SKIFF_ASSIGN_OR_RETURN(auto limit, api::Quantity::parse(source["sizeLimit"].as_string()));
-      if (limit.value() > 0) options.push_back(base::concat("size=", limit.value()));
-    }
+    if (auto bytes = plan_memory_volume_bytes(pod, volume, input.node); bytes > 0)
+      options.push_back(base::concat("size=", bytes));
     SKIFF_RETURN_IF_ERROR(sys::mount("tmpfs", path, "tmpfs", options));
     is_new = true;
   }
@@ -79,7 +79,7 @@ base::Result<std::string> set_up_one(const VolumeFolders& folders, const Payload
     SKIFF_RETURN_IF_ERROR(check_host_path(path, volume["hostPath"]["type"].as_string()));
     return path;
   }
-  if (!is_payload_volume(volume)) return set_up_empty_dir(folders, input.pod, volume);
+  if (!is_payload_volume(volume)) return set_up_empty_dir(folders, input, volume);
   SKIFF_ASSIGN_OR_RETURN(auto payload, plan_payload(volume, input));
   std::string path = folders.volatile_dir + "/" + std::string(volume["name"].as_string());
   SKIFF_ASSIGN_OR_RETURN(bool wrote, write_payload(path, payload, unique, fs_group(input.pod)));
@@ -87,7 +87,15 @@ base::Result<std::string> set_up_one(const VolumeFolders& folders, const Payload
   return path;
 }
 
-std::vector<std::string> mount_options(const codec::Json& mount) {
+// What the API made is read-only in every container, as upstream has it: who writes there writes
+// into what the next change replaces.
+bool is_payload_mount(const codec::Json& pod, std::string_view volume_name) {
+  for (const auto& volume : pod["spec"]["volumes"].items())
+    if (volume["name"].as_string() == volume_name) return is_payload_volume(volume);
+  return false;
+}
+
+std::vector<std::string> mount_options(const codec::Json& mount, bool is_payload) {
   std::vector<std::string> options{"rbind"};
   std::string_view propagation = mount["mountPropagation"].as_string("None");
   if (propagation == "Bidirectional") {
@@ -97,16 +105,17 @@ std::vector<std::string> mount_options(const codec::Json& mount) {
   } else {
     options.push_back("rprivate");
   }
-  options.push_back(mount["readOnly"].as_bool() ? "ro" : "rw");
+  options.push_back(is_payload || mount["readOnly"].as_bool() ? "ro" : "rw");
   return options;
 }
 
 }  // namespace
 
 base::Status check_host_path(const std::string& path, std::string_view type) {
-  if (type.empty()) return {};
   struct stat info {};
   bool exists = stat(path.c_str(), &info) == 0;
+  // Nobody asked for a check; container runtimes make what is missing.
+  if (type.empty()) return exists ? base::Status() : sys::make_folders(path);
   auto failed = [&](std::string_view what) {
     return base::invalid_argument(
         base::concat("hostPath type check failed: ", path, " is not ", what));
@@ -160,7 +169,6 @@ base::Result<std::vector<runtime::Mount>> make_volume_mounts(const VolumeFolders
                                                              const codec::Json& container,
                                                              const VolumePaths& paths,
                                                              const EnvList& env) {
-  (void)pod;
   std::vector<runtime::Mount> mounts;
   int index = 0;
   for (const auto& mount : container["volumeMounts"].items()) {
@@ -174,7 +182,7 @@ base::Result<std::vector<runtime::Mount>> make_volume_mounts(const VolumeFolders
     out.source = it->second;
     out.destination = mount["mountPath"].as_string();
     if (out.destination.empty() || out.destination[0] != '/') out.destination.insert(0, "/");
-    out.options = mount_options(mount);
+    out.options = mount_options(mount, is_payload_mount(pod, name));
     std::string sub_path(mount["subPath"].as_string());
     if (sub_path.empty() && !mount["subPathExpr"].empty()) {
       SKIFF_ASSIGN_OR_RETURN(sub_path, expand_sub_path(mount["subPathExpr"].as_string(), env));

@@ -3,12 +3,12 @@
 
 #include <skiff/base/strings.h>
 
-#include "http/channel_session.h"
 #include "http/client_connection.h"
 #include "http/deadline.h"
 #include "http/framer.h"
 #include "http/http2/engine.h"
 #include "http/limits.h"
+#include "http/sessions/channel_session.h"
 
 #include <algorithm>
 #include <deque>

@@ -3,9 +3,9 @@
 
 #include <skiff/base/cancel.h>
 
-#include "http/channel_session.h"
 #include "http/http2/engine.h"
 #include "http/server_core.h"
+#include "http/sessions/channel_session.h"
 
 #include <memory>
 #include <optional>

@@ -179,6 +179,8 @@ Json resources_json(const ContainerOptions& options, const SpecInputs& inputs) {
   if (!cpu.empty()) out.set("cpu", std::move(cpu));
   if (wanted.memory_limit_bytes > 0)
     out.set("memory", Json::object({{"limit", wanted.memory_limit_bytes}}));
+  // As the kubelet: what is left of a container without one of its processes is of no use.
+  if (inputs.kills_for_memory_as_one) out.set("unified", Json::object({{"memory.oom.group", "1"}}));
   if (wanted.pids_limit > 0) out.set("pids", Json::object({{"limit", wanted.pids_limit}}));
   return out;
 }

@@ -32,7 +32,8 @@ struct SpecInputs {
   int init_pid = 0;         // holder of the pod's process namespace, 0 without one
   std::string cgroup_path;  // "/skiff/burstable/pod1/c1"
   bool is_cgroup_v2 = false;
-  std::string shm_path;  // shared memory folder of the pod
+  bool kills_for_memory_as_one = false;  // all of the container, not one process of it
+  std::string shm_path;                  // shared memory folder of the pod
   CapabilitySet available_capabilities = ~CapabilitySet{0};
   int oom_score_adj_min = -1000;
   std::string architecture;

@@ -55,16 +55,15 @@ static char* put_number(char* out, uint64_t value) {
 // "1 <exit code> <signal> <killed for memory> <nanoseconds since 1970>".
 static int write_record(const struct container* container) {
   char text[128], temporary[SHIM_PATH_BYTES_MAX + 8], folder[SHIM_PATH_BYTES_MAX + 1], *out = text;
-  struct timespec now;
+  const struct timespec* ended = &container->ended_at;
   size_t length = strlen(container->exit_file);
   int status = container->wait_status, fd, failed;
   int signal_number = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-  shim_now(&now);
   out = put_number(out, 1);
   out = put_number(out, (uint64_t)(signal_number ? 128 + signal_number : WEXITSTATUS(status)));
   out = put_number(out, (uint64_t)signal_number);
   out = put_number(out, (uint64_t)was_killed_for_memory(container));
-  out = put_number(out, (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec);
+  out = put_number(out, (uint64_t)ended->tv_sec * 1000000000u + (uint64_t)ended->tv_nsec);
   out[-1] = '\n';
   memcpy(temporary, container->exit_file, length);
   memcpy(temporary + length, ".tmp", 5);
@@ -104,6 +103,7 @@ static void note_exit(pid_t pid, int wait_status) {
   for (i = 0; i < CONTAINERS_MAX; ++i)
     if (containers[i].id[0] != 0 && containers[i].pid == pid && !containers[i].exited) {
       containers[i].exited = 1;
+      shim_now(&containers[i].ended_at);
       containers[i].wait_status = wait_status;
       drain_streams(&containers[i]);
       record_exit(&containers[i]);

@@ -223,6 +223,7 @@ void finish_job(struct job* job, int wait_status) {
     container->pid = pid;
     if (take_reaped(pid, &container->wait_status)) {
       container->exited = 1;
+      shim_now(&container->ended_at);
       drain_streams(container);
       record_exit(container);
     }

@@ -42,6 +42,7 @@ struct container {
   unsigned flags;
   int exited, recorded;
   int wait_status;
+  struct timespec ended_at;
   int stdin_fd, terminal_fd;
   char exit_file[SHIM_PATH_BYTES_MAX + 1];
   char oom_file[SHIM_PATH_BYTES_MAX + 1];

@@ -197,6 +197,9 @@ struct Node {
     context.puller = &puller;
     context.prober = &w.prober;
     hooks.network = &w.network;
+    hooks.admit = [this](const codec::Json& pod) {
+      return plan_admission({pod, codec::Json(), pods.taken()});
+    };
     configs.set_on_change([this](const std::string& uid) { pods.on_config_change(uid); });
     w.runtime.set_exit_callback([this](const std::string& uid, const std::string& id) {
       world.loop.post([this, uid, id] { pods.on_runtime_event(uid, id); });

@@ -1,5 +1,6 @@
 #include "agent/container/plan_env.h"
 #include "agent/container/plan_options.h"
+#include "agent/container/plan_pod_resources.h"
 
 #include <catch2/catch.hpp>
 
@@ -175,12 +176,61 @@ TEST_CASE("a container's securityContext wins over the pod's") {
 
 TEST_CASE("what this node does not have is refused by name") {
   const char* specs[] = {R"({"hostUsers":false})", R"({"os":{"name":"windows"}})",
-                         R"({"runtimeClassName":"gvisor"})"};
+                         R"({"runtimeClassName":"gvisor"})",
+                         R"({"resources":{"limits":{"cpu":"1"}}})",
+                         R"({"initContainers":[{"name":"i","restartPolicy":"Never"}]})"};
   for (const char* spec : specs) {
     auto options = plan_pod_options(make_pod(spec), "node-1", "cluster.local");
     REQUIRE_FALSE(options);
     CHECK(options.code() == base::Code::unimplemented);
   }
+  CHECK(plan_pod_options(make_pod(R"({"initContainers":[{"name":"i","restartPolicy":"Always"}]})"),
+                         "node-1", ""));
+  runtime::ContainerOptions options;
+  auto profiled = make_pod(R"({"securityContext":{"appArmorProfile":{"type":"RuntimeDefault"}}})");
+  CHECK(plan_container_security(profiled, Json::object({}), options).code() ==
+        base::Code::unimplemented);
+}
+
+TEST_CASE("a pod's control group has what its containers may have together") {
+  auto plan = [](std::string_view spec) { return plan_pod_resources(make_pod(spec)); };
+  auto none = plan(R"({"containers":[{}]})");
+  CHECK(none.cpu_shares == 2);
+  CHECK(none.cpu_quota_us == 0);
+  CHECK(none.memory_limit_bytes == 0);
+  const std::string limited = R"({"resources":{"requests":{"cpu":"250m"},
+      "limits":{"cpu":"500m","memory":"10Mi"}}})";
+  auto two = plan(R"({"overhead":{"cpu":"250m"},"containers":[)" + limited + "," + limited + "]}");
+  CHECK(two.cpu_shares == 768);
+  CHECK(two.cpu_quota_us == 125'000);
+  CHECK(two.cpu_period_us == 100'000);
+  CHECK(two.memory_limit_bytes == 20ll << 20);
+  auto half = plan(R"({"containers":[{},)" + limited + "]}");
+  CHECK(half.cpu_shares == 256);
+  CHECK(half.cpu_quota_us == 0);
+  // An init container runs alone, a sidecar beside everything that comes after it.
+  auto init = plan(R"({"initContainers":[{"resources":{"requests":{"cpu":"1"}}}],"containers":[)" +
+                   limited + "]}");
+  CHECK(init.cpu_shares == 1024);
+  auto sidecar = plan(R"({"initContainers":[{"restartPolicy":"Always",
+      "resources":{"requests":{"cpu":"1"}}},{"resources":{"requests":{"cpu":"100m"}}}],
+      "containers":[)" +
+                      limited + "]}");
+  CHECK(sidecar.cpu_shares == 1280);
+}
+
+TEST_CASE("pods may serve low ports and ping, unless they say otherwise") {
+  auto options = plan_pod_options(make_pod("{}"), "node-1", "cluster.local");
+  REQUIRE(options);
+  using Setting = std::pair<std::string, std::string>;
+  CHECK(options->sysctls == std::vector<Setting>{{"net.ipv4.ip_unprivileged_port_start", "0"},
+                                                 {"net.ipv4.ping_group_range", "0 2147483647"}});
+  auto own = plan_pod_options(make_pod(R"({"securityContext":{"sysctls":[
+      {"name":"net.ipv4.ip_unprivileged_port_start","value":"80"}]}})"),
+                              "node-1", "cluster.local");
+  REQUIRE(own);
+  CHECK(own->sysctls.back() == Setting{"net.ipv4.ip_unprivileged_port_start", "80"});
+  CHECK(plan_pod_options(make_pod(R"({"hostNetwork":true})"), "node-1", "")->sysctls.empty());
 }
 
 TEST_CASE("host names are cut to 63 bytes and follow hostname and subdomain") {
@@ -191,6 +241,8 @@ TEST_CASE("host names are cut to 63 bytes and follow hostname and subdomain") {
   pod["metadata"].set("name", std::string(62, 'a') + "-b");
   CHECK(plan_hostname(pod, "node-1") == std::string(62, 'a'));
   CHECK(plan_hostname(make_pod(R"({"hostNetwork":true})"), "node-1") == "node-1");
+  CHECK(plan_hostname(make_pod(R"({"hostnameOverride":"other.example"})"), "node-1") ==
+        "other.example");
 }
 
 TEST_CASE("the hosts file names the pod and its aliases") {
@@ -199,6 +251,13 @@ TEST_CASE("the hosts file names the pod and its aliases") {
   CHECK(text.find("# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n") == 0);
   CHECK(text.find("10.42.0.7\tweb.sub.shop.svc.cluster.local\tweb\n") != std::string::npos);
   CHECK(text.find("\n# Entries added by HostAliases.\n192.0.2.9\tx\ty\n") != std::string::npos);
+}
+
+TEST_CASE("a resolver that only this host reaches is none for pods") {
+  CHECK(names_only_this_host("nameserver 127.0.0.53\noptions edns0\n"));
+  CHECK(names_only_this_host("nameserver 127.0.0.1\nnameserver ::1\n"));
+  CHECK_FALSE(names_only_this_host("nameserver 127.0.0.1\nnameserver 192.0.2.53\n"));
+  CHECK_FALSE(names_only_this_host("search example.org\n"));
 }
 
 TEST_CASE("resolv.conf follows the DNS policy") {

@@ -303,7 +303,7 @@ TEST_CASE("a condition that has no reason any more loses the one that the API ha
 
 TEST_CASE("sysctls that could hurt other pods are refused") {
   auto refused = [](std::string_view spec) {
-    auto refusal = plan_admission(Json::object({{"spec", parse(spec)}}));
+    auto refusal = plan_admission({Json::object({{"spec", parse(spec)}}), Json(), {}});
     return refusal ? refusal->reason + ": " + refusal->message : std::string();
   };
   CHECK(refused("{}").empty());
@@ -318,6 +318,64 @@ TEST_CASE("sysctls that could hurt other pods are refused") {
         "enabled");
   CHECK(dotted_sysctl("net/ipv4/conf/eth0.1/x") == "net.ipv4.conf.eth0/1.x");
   CHECK(dotted_sysctl("net.ipv4.conf.eth0/1.x") == "net.ipv4.conf.eth0/1.x");
+}
+
+TEST_CASE("a pod that was bound past the scheduler is taken only where it fits") {
+  const Json node = parse(R"({"metadata":{"name":"n1","labels":{"disk":"ssd"}},
+      "spec":{"taints":[{"key":"old","effect":"NoExecute"},{"key":"x","effect":"NoSchedule"}]},
+      "status":{"allocatable":{"cpu":"2","memory":"1Gi","pods":"3"}}})");
+  const std::string tolerates = R"("tolerations":[{"key":"old","operator":"Exists"}])";
+  const Json present =
+      parse(R"({"spec":{"containers":[{"ports":[{"hostPort":80,"hostIP":"10.0.0.1"}],
+      "resources":{"requests":{"cpu":"1500m","memory":"600Mi"}}}]}})");
+  auto refused = [&](const std::string& spec, std::size_t others = 1) {
+    const Json pod = Json::object({{"spec", parse("{" + spec + "," + tolerates + "}")}});
+    auto refusal = plan_admission({pod, node, std::vector<const Json*>(others, &present)});
+    return refusal ? refusal->reason + ": " + refusal->message : std::string();
+  };
+  CHECK(refused(R"("containers":[{"resources":{"requests":{"cpu":"500m"}}}])").empty());
+  CHECK(refused(R"("containers":[{"resources":{"requests":{"cpu":"501m"}}}])") ==
+        "OutOfcpu: Node didn't have enough resource: cpu, requested: 501, used: 1500, capacity: "
+        "2000");
+  CHECK(refused(R"("containers":[{"resources":{"requests":{"memory":"500Mi"}}}])") ==
+        "OutOfmemory: Node didn't have enough resource: memory, requested: 524288000, used: "
+        "629145600, capacity: 1073741824");
+  CHECK(refused(R"("containers":[{}])", 3) ==
+        "OutOfpods: Node didn't have enough resource: pods, requested: 1, used: 3, capacity: 3");
+  CHECK(refused(R"("nodeSelector":{"disk":"hdd"})") ==
+        "NodeAffinity: Predicate NodeAffinity failed: node(s) didn't match Pod's node "
+        "affinity/selector");
+  const std::string affinity =
+      R"("affinity":{"nodeAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":
+         {"nodeSelectorTerms":[{"matchExpressions":[{"key":"disk","operator":")";
+  CHECK(refused(affinity + R"(Exists"}]}]}}})").empty());
+  CHECK_FALSE(refused(affinity + R"(DoesNotExist"}]}]}}})").empty());
+  const std::string port = R"("containers":[{"ports":[{"hostPort":80,"hostIP":")";
+  CHECK(refused(port + R"(10.0.0.2"}]}])").empty());
+  CHECK(refused(port + R"("}]}])") ==
+        "NodePorts: Predicate NodePorts failed: node(s) didn't have free ports for the requested "
+        "pod ports");
+  const Json intolerant = parse(R"({"spec":{"containers":[{}]}})");
+  auto refusal = plan_admission({intolerant, node, {}});
+  REQUIRE(refusal);
+  CHECK(refusal->reason == "TaintToleration");
+  CHECK_FALSE(plan_admission({intolerant, Json(), {}}));
+}
+
+TEST_CASE("init containers run again in a new sandbox, before the rest") {
+  PodRecord record;
+  record.pod = parse(R"({"spec":{"initContainers":[{"name":"i"}],"containers":[{"name":"c"}]}})");
+  record.containers = make_container_records(record.pod);
+  for (auto& container : record.containers) {
+    container.current.emplace();
+    container.current->status.state = runtime::ContainerState::exited;
+    container.current->status.exit_code = container.name == "i" ? 0 : 137;
+  }
+  CHECK(plan_actions(record, {0}).start == std::vector<std::string>{"c"});
+  for (auto& container : record.containers) container.is_of_lost_sandbox = true;
+  CHECK(plan_actions(record, {0}).start == std::vector<std::string>{"i"});
+  record.containers[0].is_of_lost_sandbox = false;
+  CHECK(plan_actions(record, {0}).start == std::vector<std::string>{"c"});
 }
 
 TEST_CASE("a host's other address takes the place of the one before") {

@@ -64,6 +64,19 @@ TEST_CASE("readiness follows its probe at once, liveness restarts, startup holds
                            "restarted") == 1);
 }
 
+TEST_CASE("a probe that could not ask counts neither way") {
+  World world;
+  Node node(world);
+  world.prober.answer = [](const std::string&) { return ProbeResult{false, "no such file", true}; };
+  world.create(R"({"containers":[{"name":"web","image":"app:1",
+      "livenessProbe":{"exec":{"command":["/missing"]},"periodSeconds":1,"failureThreshold":1}}]})");
+  world.loop.advance(20s);
+  CHECK(world.prober.asked.size() > 10);
+  CHECK(world.runtime.starts_of("web") == 1);
+  CHECK(world.events.count("Warning Unhealthy Liveness probe errored and resulted in unknown "
+                           "state: no such file") >= 1);
+}
+
 TEST_CASE("hooks: postStart before probes, preStop within the grace period") {
   World world;
   Node node(world);

@@ -141,3 +141,46 @@ TEST_CASE("a lost sandbox is made again, and its containers with it") {
   CHECK(world.status_of("web")["restartCount"].as_int() == 1);
   CHECK(world.events.count("Normal SandboxChanged") == 1);
 }
+
+TEST_CASE("what init containers did in a lost sandbox is done again") {
+  World world;
+  Node node(world);
+  world.create(R"({"initContainers":[{"name":"setup","image":"app:1"}],
+      "containers":[{"name":"web","image":"app:1"}]})");
+  world.loop.advance(1s);
+  world.runtime.end_process(world.runtime.id_of("setup"), 0);
+  world.loop.advance(1s);
+  REQUIRE(world.phase() == "Running");
+  world.runtime.lose_sandbox(std::string(world.pod()["metadata"]["uid"].as_string()));
+  world.loop.advance(5s);
+  CHECK(world.runtime.starts_of("setup") == 2);
+  CHECK(world.runtime.starts_of("web") == 1);
+  world.runtime.end_process(world.runtime.id_of("setup"), 0);
+  world.loop.advance(30s);
+  CHECK(world.runtime.starts_of("web") == 2);
+  CHECK(world.phase() == "Running");
+}
+
+TEST_CASE("a pod that the node does not admit fails, and holds nothing") {
+  World world;
+  Node node(world);
+  node.hooks.admit = [](const Json&) { return Refusal{"OutOfcpu", "too much"}; };
+  world.create(kPlain);
+  world.loop.advance(1s);
+  CHECK(world.phase() == "Failed");
+  CHECK(world.pod()["status"]["reason"].as_string() == "OutOfcpu");
+  CHECK(world.pod()["status"]["message"].as_string() == "Pod was rejected: too much");
+  CHECK(world.runtime.starts_of("web") == 0);
+  CHECK(node.pods.taken().empty());
+}
+
+TEST_CASE("missing pull secrets are an event") {
+  World world;
+  Node node(world);
+  world.create(R"({"imagePullSecrets":[{"name":"gone"}],
+      "containers":[{"name":"web","image":"app:2"}]})");
+  world.loop.advance(1s);
+  CHECK(world.events.count("Warning FailedToRetrieveImagePullSecret Unable to retrieve some image "
+                           "pull secrets (gone); attempting to pull the image may not succeed.") >=
+        1);
+}

@@ -2,6 +2,7 @@
 #include "agent/images/plan_image_gc.h"
 #include "agent/images/plan_pull.h"
 #include "agent/node/plan_node.h"
+#include "agent/pod/plan_signal.h"
 #include "agent/probes/plan_grpc.h"
 #include "agent/probes/plan_probe.h"
 #include "agent/probes/prober.h"
@@ -10,9 +11,12 @@
 #include "agent/volumes/token_cache.h"
 
 #include <skiff/api/object.h>
+#include <skiff/base/strings.h>
 #include <skiff/client/node_lease.h>
 
 #include <catch2/catch.hpp>
+
+#include <csignal>
 
 using namespace skiff;
 using namespace skiff::agent;
@@ -298,4 +302,37 @@ TEST_CASE("gRPC health: what goes out, what the answers mean") {
   CHECK_FALSE(plan_grpc_health({200, "", "", serving}, 1s).is_success);
   CHECK(grpc_connect_failure("10.0.0.1:5", base::unavailable("refused"), 2s) ==
         "timeout: failed to connect service \"10.0.0.1:5\" within 2s: context deadline exceeded");
+}
+
+TEST_CASE("signals by name") {
+  CHECK(plan_signal("SIGTERM") == SIGTERM);
+  CHECK(plan_signal("term") == SIGTERM);
+  CHECK(plan_signal("SIGALRM") == SIGALRM);
+  CHECK(plan_signal("Sigusr1") == SIGUSR1);
+  CHECK(plan_signal("IOT") == SIGABRT);
+  CHECK(plan_signal("9") == SIGKILL);
+  CHECK(plan_signal("SIGRTMIN+3") == SIGRTMIN + 3);
+  CHECK(plan_signal("SIGRTMAX-1") == SIGRTMAX - 1);
+  for (const char* none : {"", "SIG", "SIGNONE", "0", "65", "-1", "SIGRTMIN+99", "SIGRTMAX-x"})
+    CHECK(plan_signal(none) == SIGTERM);
+}
+
+TEST_CASE("a probe follows redirects on its own host") {
+  HttpGet get;
+  get.host = "10.42.0.7";
+  get.port = 8080;
+  get.path = "/a/b?x=1";
+  auto to = [&](std::string_view location) {
+    auto next = plan_redirect(get, location);
+    return next ? base::concat(next->scheme, " ", next->host, ":", next->port, next->path)
+                : std::string("none");
+  };
+  CHECK(to("/ok") == "HTTP 10.42.0.7:8080/ok");
+  CHECK(to("c#d") == "HTTP 10.42.0.7:8080/a/c");
+  CHECK(to("?y") == "HTTP 10.42.0.7:8080/a/b?y");
+  CHECK(to("http://10.42.0.7:9090/x") == "http 10.42.0.7:9090/x");
+  CHECK(to("https://10.42.0.7") == "https 10.42.0.7:443/");
+  CHECK(to("//10.42.0.7/x") == "HTTP 10.42.0.7:80/x");
+  CHECK(to("http://elsewhere/x") == "none");
+  CHECK(to("mailto:a") == "none");
 }

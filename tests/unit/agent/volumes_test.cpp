@@ -84,6 +84,61 @@ TEST_CASE("payloads of all kinds, with modes and items") {
   CHECK(projected->at("labels").bytes == "a=\"b\"");
 }
 
+TEST_CASE("a token is for whoever the pod runs as") {
+  auto token_of = [](std::string_view spec) {
+    Fixture f;
+    const Json given = parse(spec);
+    for (const auto& member : given.members()) f.pod["spec"].set(member.key, member.value);
+    auto payload = plan_payload(parse(R"({"name":"v","projected":{"sources":[
+        {"serviceAccountToken":{"expirationSeconds":3607,"path":"token"}}]}})"),
+                                f.input());
+    REQUIRE(payload);
+    return payload->at("token");
+  };
+  CHECK(token_of(R"({"containers":[{}]})").mode == 0644);
+  auto as_user = token_of(R"({"securityContext":{"runAsUser":7},"containers":[{},{}]})");
+  CHECK(as_user.mode == 0600);
+  CHECK(as_user.user == 7);
+  auto mixed = token_of(R"({"securityContext":{"runAsUser":7},
+      "containers":[{},{"securityContext":{"runAsUser":8}}]})");
+  CHECK(mixed.mode == 0644);
+  CHECK_FALSE(mixed.user);
+  auto with_group = token_of(R"({"securityContext":{"fsGroup":9},"containers":[{}]})");
+  CHECK(with_group.mode == 0600);
+  CHECK_FALSE(with_group.user);
+}
+
+TEST_CASE("what the API made is read-only in every container") {
+  TempFolder temp;
+  Fixture f;
+  VolumeFolders folders{temp.path + "/pods/u1", temp.path + "/run/u1"};
+  f.pod["spec"].set("volumes", parse(R"([{"name":"e","emptyDir":{}},
+      {"name":"c","configMap":{"name":"cm"}}])"));
+  auto paths = set_up_volumes(folders, f.input(), "one");
+  REQUIRE(paths);
+  auto mounts = make_volume_mounts(folders, f.pod, parse(R"({"name":"m","volumeMounts":[
+      {"name":"e","mountPath":"/e"},{"name":"c","mountPath":"/c"}]})"),
+                                   *paths, {});
+  REQUIRE(mounts);
+  CHECK(mounts->at(0).options.back() == "rw");
+  CHECK(mounts->at(1).options.back() == "ro");
+}
+
+TEST_CASE("an emptyDir in memory is bounded by the pod and the node, too") {
+  NodeFacts node;
+  node.allocatable_memory_bytes = 1 << 30;
+  auto bytes = [&](std::string_view source, std::string_view limits) {
+    const Json pod = Json::object(
+        {{"spec", Json::object({{"containers",
+                                 Json::array({Json::object({{"resources", parse(limits)}})})}})}});
+    return plan_memory_volume_bytes(pod, Json::object({{"emptyDir", parse(source)}}), node);
+  };
+  CHECK(bytes(R"({"medium":"Memory"})", "{}") == 1 << 30);
+  CHECK(bytes(R"({"medium":"Memory"})", R"({"limits":{"memory":"32Mi"}})") == 32 << 20);
+  CHECK(bytes(R"({"sizeLimit":"1Mi"})", R"({"limits":{"memory":"32Mi"}})") == 1 << 20);
+  CHECK(bytes(R"({"sizeLimit":"2Gi"})", "{}") == 1 << 30);
+}
+
 TEST_CASE("payload errors are the kubelet's, and paths never leave the volume") {
   struct Row {
     const char *volume, *message;
@@ -183,6 +238,8 @@ TEST_CASE("host paths are checked by type") {
   CHECK(sys::path_exists(temp.path + "/new"));
   CHECK(check_host_path(temp.path + "/file", "FileOrCreate").is_ok());
   CHECK(check_host_path(temp.path + "/file", "").is_ok());
+  CHECK(check_host_path(temp.path + "/made/deep", "").is_ok());
+  CHECK(sys::path_exists(temp.path + "/made/deep"));
   CHECK(check_host_path("/dev/null", "CharDevice").is_ok());
   CHECK_FALSE(check_host_path("/dev/null", "BlockDevice").is_ok());
   CHECK_FALSE(check_host_path("/dev/null", "Socket").is_ok());
@@ -199,6 +256,13 @@ TEST_CASE("a subPath stays inside its volume") {
   CHECK_FALSE(open_sub_path(volume, "/etc"));
   REQUIRE(open_sub_path(volume, "new/folder"));
   CHECK(sys::path_exists(volume + "/new/folder"));
+  REQUIRE(chmod(volume.c_str(), 02777) == 0);
+  REQUIRE(open_sub_path(volume, "open/folder"));
+  for (const char* made : {"/open", "/open/folder"}) {
+    struct stat info {};
+    REQUIRE(stat((volume + made).c_str(), &info) == 0);
+    CHECK((info.st_mode & 07777) == 02777);
+  }
   auto through_link = open_sub_path(volume, "link/evil");
   CHECK_FALSE(sys::path_exists(temp.path + "/outside/evil"));
   auto through_absolute = open_sub_path(volume, "absolute/evil");
@@ -221,16 +285,42 @@ TEST_CASE("an emptyDir on disk that is larger than its sizeLimit is found") {
       {"name":"small","emptyDir":{"sizeLimit":"1Mi"}},{"name":"free","emptyDir":{}},
       {"name":"memory","emptyDir":{"medium":"Memory","sizeLimit":"1"}},
       {"name":"zero","emptyDir":{"sizeLimit":"0"}}]}})");
-  auto limits = plan_volume_limits(pod);
-  REQUIRE(limits.size() == 1);
+  auto limits = plan_storage_limits(pod);
+  REQUIRE(limits.volumes.size() == 1);
+  CHECK(limits.containers.empty());
   TempFolder temp;
   const std::string folder = temp.path + "/volumes/small/a/b";
   REQUIRE(sys::make_folders(folder));
   REQUIRE(sys::write_file_atomic(folder + "/file", std::string(700'000, 'x'), 0600, sys::Sync::no));
   REQUIRE(symlink("/usr", (folder + "/link").c_str()) == 0);
-  CHECK_FALSE(find_large_volume(temp.path, limits));
+  CHECK_FALSE(find_storage_excess({temp.path, {}}, limits));
   REQUIRE(sys::write_file_atomic(folder + "/more", std::string(700'000, 'x'), 0600, sys::Sync::no));
-  CHECK(find_large_volume(temp.path, limits) ==
+  CHECK(find_storage_excess({temp.path, {}}, limits) ==
         "Usage of EmptyDir volume \"small\" exceeds the limit \"1Mi\". ");
   CHECK(folder_bytes(temp.path + "/none", 1) == 0);
+}
+
+TEST_CASE("a container that writes more than its limit.ephemeral-storage is found") {
+  Json pod = *codec::parse_json(R"({"spec":{"containers":[
+      {"name":"a","resources":{"limits":{"ephemeral-storage":"1Mi"}}},
+      {"name":"b","resources":{"limits":{"ephemeral-storage":"3Mi"}}},{"name":"c"}]}})");
+  auto limits = plan_storage_limits(pod);
+  CHECK(limits.containers.size() == 2);
+  TempFolder temp;
+  StorageFolders folders{temp.path + "/pod", {}};
+  for (const char* name : {"a", "b", "c"})
+    folders.containers[name] = {temp.path + "/" + name, temp.path + "/none"};
+  auto write = [&](const std::string& folder, std::size_t bytes) {
+    REQUIRE(sys::make_folders(temp.path + folder));
+    REQUIRE(sys::write_file_atomic(temp.path + folder + "/file" + std::to_string(bytes),
+                                   std::string(bytes, 'x'), 0600, sys::Sync::no));
+  };
+  write("/a", 900'000);
+  CHECK_FALSE(find_storage_excess(folders, limits));
+  write("/a", 400'000);
+  CHECK(find_storage_excess(folders, limits) ==
+        "Container a exceeded its local ephemeral storage limit \"1Mi\". ");
+  write("/pod/volumes/v", 3'500'000);
+  CHECK(find_storage_excess(folders, limits) ==
+        "Pod ephemeral local storage usage exceeds the total limit of containers 4Mi. ");
 }

@@ -6,7 +6,7 @@
 #include <skiff/client/watch_frames.h>
 
 #include "client/limits.h"
-#include "http/channel_session.h"
+#include "http/sessions/channel_session.h"
 #include "support/sim_loop.h"
 
 #include <catch2/catch.hpp>

@@ -1,7 +1,7 @@
 #include "http/framer.h"
 #include "http/limits.h"
-#include "http/spdy_codec.h"
-#include "http/websocket_codec.h"
+#include "http/sessions/spdy_codec.h"
+#include "http/sessions/websocket_codec.h"
 
 #include <catch2/catch.hpp>
 

@@ -1,6 +1,6 @@
 #include <skiff/base/strings.h>
 
-#include "http/spdy_codec.h"
+#include "http/sessions/spdy_codec.h"
 #include "unit/http/test_server.h"
 
 #include <catch2/catch.hpp>

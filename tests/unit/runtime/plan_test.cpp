@@ -153,6 +153,18 @@ TEST_CASE("namespaces are the pod's or the host's as asked") {
   CHECK(namespaces(spec_of(options, inputs)) == "mount= cgroup= ");
 }
 
+TEST_CASE("with control groups v2 a container is killed for memory as one") {
+  auto options = sample_options();
+  auto inputs = sample_inputs();
+  auto unified = [&] {
+    const Json spec = spec_of(options, inputs);
+    return std::string(spec.at({"linux", "resources", "unified", "memory.oom.group"}).as_string());
+  };
+  CHECK(unified().empty());
+  inputs.kills_for_memory_as_one = true;
+  CHECK(unified() == "1");
+}
+
 TEST_CASE("mounts: the pod's replace the default ones, outer ones come first") {
   auto options = sample_options();
   options.mounts = {{"/host/a/b", "/data/inner", "bind", {"ro"}},

@@ -1,10 +1,12 @@
-#include "scheduler/selectors.h"
+#include <skiff/api/node_selector.h>
 
 #include <skiff/base/strings.h>
 
 #include <algorithm>
 
-namespace skiff::scheduler {
+namespace skiff::api {
+
+using codec::Json;
 
 LabelSet::LabelSet(const Json& labels) {
   for (const auto& member : labels.members())
@@ -112,4 +114,4 @@ bool Toleration::tolerates(const Taint& taint) const {
   return key == taint.key && (exists || value == taint.value);
 }
 
-}  // namespace skiff::scheduler
+}  // namespace skiff::api

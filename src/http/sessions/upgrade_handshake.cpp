@@ -1,8 +1,8 @@
 #include <skiff/base/strings.h>
 
-#include "http/channel_session.h"
 #include "http/framer.h"
-#include "http/websocket_codec.h"
+#include "http/sessions/channel_session.h"
+#include "http/sessions/websocket_codec.h"
 
 #include <algorithm>
 

@@ -1,8 +1,8 @@
 // The session of an extended CONNECT: frames as http2.h has them.
 #include <skiff/http/session_closer.h>
 
-#include "http/channel_session.h"
 #include "http/limits.h"
+#include "http/sessions/channel_session.h"
 
 namespace skiff::http {
 

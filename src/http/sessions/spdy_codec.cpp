@@ -1,4 +1,4 @@
-#include "http/spdy_codec.h"
+#include "http/sessions/spdy_codec.h"
 
 #include <skiff/base/assert.h>
 #include <skiff/base/strings.h>

@@ -1,6 +1,6 @@
-#include "http/channel_session.h"
 #include "http/limits.h"
-#include "http/websocket_codec.h"
+#include "http/sessions/channel_session.h"
+#include "http/sessions/websocket_codec.h"
 
 #include <openssl/evp.h>
 

@@ -1,9 +1,9 @@
 #include <skiff/base/log.h>
 #include <skiff/base/strings.h>
 
-#include "http/channel_session.h"
 #include "http/limits.h"
-#include "http/spdy_codec.h"
+#include "http/sessions/channel_session.h"
+#include "http/sessions/spdy_codec.h"
 
 #include <algorithm>
 #include <map>

@@ -1,5 +1,5 @@
 // The session of a protocol that this server does not know: what it does is between its ends.
-#include "http/channel_session.h"
+#include "http/sessions/channel_session.h"
 
 namespace skiff::http {
 

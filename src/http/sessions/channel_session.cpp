@@ -1,4 +1,4 @@
-#include "http/channel_session.h"
+#include "http/sessions/channel_session.h"
 
 #include "http/limits.h"
 

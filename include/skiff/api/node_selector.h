@@ -1,4 +1,5 @@
-// Node selectors and taints as the scheduler compares them: parsed once, matched often. Immutable.
+// Node selectors and taints, as scheduler and kubelet compare them: parsed once, matched often.
+// Immutable.
 #pragma once
 
 #include <skiff/codec/json.h>
@@ -9,15 +10,13 @@
 #include <utility>
 #include <vector>
 
-namespace skiff::scheduler {
-
-using codec::Json;
+namespace skiff::api {
 
 // Sorted by key.
 class LabelSet {
  public:
   LabelSet() = default;
-  explicit LabelSet(const Json& labels);
+  explicit LabelSet(const codec::Json& labels);
   // Null when absent.
   const std::string* find(std::string_view key) const;
 
@@ -38,7 +37,7 @@ struct NodeTerm {
   std::vector<NodeRequirement> labels;
   std::vector<NodeRequirement> fields;  // metadata.name only
   std::int32_t weight = 0;              // of preferred terms
-  explicit NodeTerm(const Json& term);
+  explicit NodeTerm(const codec::Json& term);
   bool matches(const LabelSet& node_labels, const std::string& node_name) const;
 };
 
@@ -49,15 +48,15 @@ struct Taint {
   TaintEffect effect = TaintEffect::no_schedule;
 };
 // Taints of unknown effect are left out.
-std::vector<Taint> parse_taints(const Json& taints);
+std::vector<Taint> parse_taints(const codec::Json& taints);
 
 struct Toleration {
   std::string key, value;
   bool exists = false;  // operator Exists
   bool any_effect = false;
   TaintEffect effect = TaintEffect::no_schedule;
-  explicit Toleration(const Json& toleration);
+  explicit Toleration(const codec::Json& toleration);
   bool tolerates(const Taint& taint) const;
 };
 
-}  // namespace skiff::scheduler
+}  // namespace skiff::api

@@ -1,4 +1,4 @@
-#include "http/websocket_codec.h"
+#include "http/sessions/websocket_codec.h"
 
 #include <skiff/base/strings.h>
 
