@@ -69,6 +69,11 @@ base::Result<std::unique_ptr<net::PodNetwork>> ServiceNetwork::make_network(
     else
       base::log_error("Services do not work on this node", {{"error", rules.status()}});
   }
+  if (auto drops = net::find_forward_drops(); drops && !drops->empty())
+    base::log_warning(
+        "others drop what pods send beyond this host or to each other; 'skiff check' "
+        "says what to do",
+        {{"chains", base::join(*drops, ", ")}});
   net::PodNetworkOptions options;
   options.runtime_dir = config_.runtime_dir;
   options.pod_cidr = pod_cidr;

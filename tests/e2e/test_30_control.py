@@ -18,6 +18,7 @@ def apply_deployment(host):
     host.kubectl_ok("apply", "-f", "-", stdin=deployment("web"))
     expect(host.kubectl_ok("rollout", "status", "deploy/web", "--timeout=60s"), r'deployment "web" successfully rolled out', "rollout status")
     expect(host.kubectl_ok("get", "deploy", "web"), r"^web\s+3/3\s+3\s+3\s", "get deploy")
+    assert host.get("deploy", "web")["metadata"]["generation"] == 1, "what the controller notes is no change by the user"
     expect(host.kubectl_ok("get", "rs", "-l", "app=web"), r"^web-[0-9a-z]+\s+3\s+3\s+3\s", "get rs")
     expect(host.kubectl_ok("describe", "deploy", "web"), r"Scaled up replica set web-\S+ (from 0 )?to 3", "describe")
 

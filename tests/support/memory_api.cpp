@@ -236,7 +236,11 @@ client::Client::ObjectResult MemoryApi::write_back(Resource resource, const std:
   if (!expected.empty() && expected != std::to_string(entry.revision))
     return base::conflict("the object has been modified");
   Json next = subresource.empty() || subresource == "finalize" ? object : entry.object;
-  if (subresource == "status" || subresource == "approval") next.set("status", object["status"]);
+  if (subresource == "status" || subresource == "approval") {
+    next.set("status", object["status"]);
+    if (const Json* annotations = std::as_const(object)["metadata"].find("annotations"))
+      next["metadata"].set("annotations", *annotations);
+  }
   if (subresource.empty() && entry.object.contains("status"))
     next.set("status", entry.object["status"]);
   next["metadata"].set("uid", entry.object.at({"metadata", "uid"}));

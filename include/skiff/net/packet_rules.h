@@ -55,4 +55,8 @@ class PacketRules {
 // Errors: unimplemented when the kernel has no nftables. Blocks.
 base::Result<std::unique_ptr<PacketRules>> make_nftables_rules(const std::string& table_name);
 
+// Chains of others, as "ip filter FORWARD", that drop what is forwarded unless a rule of theirs
+// takes it: Docker and firewalls leave such, and no rule of ours can let pods through them. Blocks.
+base::Result<std::vector<std::string>> find_forward_drops();
+
 }  // namespace skiff::net

@@ -90,6 +90,15 @@ Finding check_nftables() {
           "use a kernel with CONFIG_NF_TABLES and load 'nf_tables'; Services need it"};
 }
 
+Finding check_forwarding(const Config& config) {
+  auto drops = net::find_forward_drops();
+  if (!drops || drops->empty()) return good("forwarding", "not restricted by others");
+  return {"forwarding", Verdict::warning,
+          base::concat("dropped by default in ", base::join(*drops, ", ")),
+          base::concat("let pods through, as with 'iptables -I FORWARD -s ", config.cluster_cidr,
+                       " -j ACCEPT' and the same with -d")};
+}
+
 Finding check_vxlan() {
   if (sys::path_exists("/sys/module/vxlan")) return good("VXLAN", "there");
   return {"VXLAN", Verdict::warning, "not loaded",
@@ -155,10 +164,10 @@ int run_check(const Invocation& invocation) {
   if (!config) return fail(config.status());
   std::vector<Finding> findings{check_kernel(), check_root()};
   for (auto& finding : check_cgroups()) findings.push_back(std::move(finding));
-  for (auto& finding :
-       {check_namespaces(), check_overlay(), check_nftables(), check_vxlan(),
-        check_runtime(*config), check_clock(), check_folder("data-dir", config->data_dir),
-        check_folder("runtime-dir", config->runtime_dir)})
+  for (auto& finding : {check_namespaces(), check_overlay(), check_nftables(),
+                        check_forwarding(*config), check_vxlan(), check_runtime(*config),
+                        check_clock(), check_folder("data-dir", config->data_dir),
+                        check_folder("runtime-dir", config->runtime_dir)})
     findings.push_back(finding);
   if (invocation.json)
     print_json(findings);

@@ -341,9 +341,10 @@ Task<Status> DeploymentController::record_revision(RolloutPtr rollout) {
   Json patch = Json::object();
   patch["metadata"]["annotations"].set(kRevisionAnnotation, revision);
   patch["metadata"].set("uid", deployment.at({"metadata", "uid"}));
-  auto patching = context_.client.patch(deployments, std::string(api::namespace_of(deployment)),
-                                        std::string(api::name_of(deployment)),
-                                        client::PatchType::merge, std::move(patch));
+  // By its status: an annotation that a user changes makes another generation, this one none.
+  auto patching = context_.client.patch(
+      deployments, std::string(api::namespace_of(deployment)),
+      std::string(api::name_of(deployment)), client::PatchType::merge, std::move(patch), "status");
   auto patched = co_await std::move(patching);
   if (!patched.is_ok()) co_return patched.status();
   // Keep the status that this sync works on: it may have gained a condition already.

@@ -214,6 +214,19 @@ TEST_CASE("pods and Services on a real kernel", "[root]") {
     std::string guard = output_of("nft list chain ip " + table + " guard-loopback");
     CHECK(guard.find("drop") == guard.rfind("drop"));
   }
+  SECTION("chains of others that drop what is forwarded are found") {
+    CHECK(find_forward_drops()->empty());
+    REQUIRE(
+        std::system("nft 'add table ip other; "
+                    "add chain ip other FORWARD { type filter hook forward priority 0; policy "
+                    "drop; }; "
+                    "add chain ip other INPUT { type filter hook input priority 0; policy drop; "
+                    "}'") == 0);
+    auto drops = find_forward_drops();
+    REQUIRE(drops);
+    CHECK(*drops == std::vector<std::string>{"ip other FORWARD"});
+    REQUIRE(std::system("nft delete table ip other") == 0);
+  }
   SECTION("a pod reaches itself through its Service") {
     CHECK(greeting("10.43.0.8", 80, a) == "a");
   }
