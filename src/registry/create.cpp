@@ -48,10 +48,15 @@ base::Task<api::Outcome<Written>> RegistryImpl::create_once(const Scope& scope, 
     co_return api::bad_request_error("resourceVersion should not be set on objects to be created");
   }
   Json managed_fields = std::as_const(object)["metadata"]["managedFields"];
+  const bool is_tracked_before = strategy.is_completed && !options.is_apply;
+  if (is_tracked_before) {
+    track(scope, options, nothing, object);
+    managed_fields = std::as_const(object)["metadata"]["managedFields"];
+  }
   auto mutating = hooks.mutate(object, nothing);
   SKIFF_CO_CHECK(co_await std::move(mutating));
   plan_create(strategy.rules, base::make_uuid(*options_.random), options_.clock->now(), object);
-  if (options.is_apply) {
+  if (options.is_apply || is_tracked_before) {
     object["metadata"].set("managedFields", std::move(managed_fields));
   }
   if (resource.namespaced) {
@@ -61,7 +66,7 @@ base::Task<api::Outcome<Written>> RegistryImpl::create_once(const Scope& scope, 
   }
   if (resource.group != resource.storage_group) object = event_to_core(object);
   if (strategy.prepare_create != nullptr) strategy.prepare_create(object);
-  track(scope, options, nothing, object);
+  if (!is_tracked_before) track(scope, options, nothing, object);
   Json room;
   auto errors = api::validate_create(resource, view_of(scope, object, room));
   if (!errors.empty()) co_return api::invalid_error(resource, scope.name, errors);

@@ -17,6 +17,7 @@ constexpr Strategy kStrategies[] = {
     {.group = "",
      .resource = "pods",
      .rules = kGeneration,
+     .is_completed = true,
      .returns_deleted = true,
      .grace = pod_grace_period,
      .prepare_create = prepare_pod_create,

@@ -20,6 +20,8 @@ struct Strategy {
   // PUT creates what is not there.
   bool create_on_update = false;
   bool is_namespace = false;
+  // Admission fills in fields, which are nobody's then: managers have what was asked for.
+  bool is_completed = false;
   bool is_service = false;  // addresses and ports come from the allocators
   // A delete that ends the object answers with it instead of a Status.
   bool returns_deleted = false;

@@ -104,6 +104,14 @@ TEST_CASE("a pod gets its account's token, tolerations, priority and class of se
   REQUIRE(spec["volumes"].size() == 1);
   auto volume = spec["volumes"].items()[0]["name"].as_string();
   CHECK(volume.substr(0, 16) == "kube-api-access-");
+  // Whoever made the pod has what it asked for, and nothing that admission added.
+  const Json managers = std::as_const(tree).at({"metadata", "managedFields"});
+  REQUIRE(managers.size() == 1);
+  const Json& fields = managers.items()[0]["fieldsV1"]["f:spec"];
+  for (const char* asked : {"f:containers", "f:restartPolicy", "f:schedulerName"})
+    CHECK(fields.contains(asked));
+  for (const char* added : {"f:volumes", "f:tolerations", "f:priority", "f:serviceAccountName"})
+    CHECK_FALSE(fields.contains(added));
   CHECK(spec["containers"].items()[0]["volumeMounts"].items()[0]["name"].as_string() == volume);
   CHECK(spec["tolerations"].size() == 2);
   CHECK(spec["priority"].as_int(-1) == 0);
