@@ -64,7 +64,7 @@ run_vm_tests() {
   mkdir -p build/vm
   vm_sources
   vm_root
-  vm_payload "${*:-test_20 test_40 test_50}"
+  vm_payload "${*:-test_20 test_26 test_40 test_50}"
   step "starting the machine (software emulation; a run takes a while)"
   local log=build/vm/results.log
   timeout "$VM_SECONDS_MAX" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m "$VM_MEMORY_MB" \

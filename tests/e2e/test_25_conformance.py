@@ -20,7 +20,7 @@ def events_of(host, name):
 def output_of(host, name, spec):
     """Runs the pod to its end."""
     pod(host, name, {"restartPolicy": "Never", **spec}, wait=None)
-    host.kubectl_ok("wait", "--for=jsonpath={.status.phase}=Succeeded", f"pod/{name}", "--timeout=30s")
+    wait_for(lambda: status_of(host, name).get("phase") == "Succeeded", 30, f"the end of {name}")
     text = host.kubectl_ok("logs", name)
     delete(host, name)
     return text

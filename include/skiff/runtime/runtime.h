@@ -157,7 +157,7 @@ class Runtime {
   virtual base::Result<ContainerStatus> container(const std::string& id) = 0;
   virtual base::Status update_resources(const std::string& id, const Resources& resources) = 0;
   virtual base::Result<ContainerUsage> usage(const std::string& id) = 0;
-  // What the container wrote to its root, of whether it exists or not.
+  // The host's folder with what the container wrote to its root, whether it is there or not.
   virtual std::string writable_folder(const std::string& id) const = 0;
 
   virtual base::Result<std::unique_ptr<ExecSession>> exec(const ExecOptions& options) = 0;
