@@ -122,6 +122,7 @@ void PodWorker::adopt(PodAdoption adoption) {
     machine_ = PodStateMachine(has_rest ? PodPhaseState::cleaning : PodPhaseState::finished);
     return;
   }
+  bool has_sandbox = adoption.sandbox && adoption.sandbox->state == runtime::PodState::running;
   for (auto& record : record_.containers) {
     std::vector<runtime::ContainerStatus> runs;
     for (auto& run : adoption.containers) {
@@ -131,11 +132,12 @@ void PodWorker::adopt(PodAdoption adoption) {
     }
     if (runs.empty()) {
       adopt_from_api(record);
+      // What a sandbox had goes with it.
+      record.is_of_lost_sandbox = has_sandbox && record.current.has_value();
     } else {
       adopt_run(record, std::move(runs));
     }
   }
-  bool has_sandbox = adoption.sandbox && adoption.sandbox->state == runtime::PodState::running;
   bool has_network = is_host_network() || !record_.pod_ip.empty();
   if (is_host_network()) record_.pod_ip = context_.node.node_ip;
   if (has_sandbox && has_network) {

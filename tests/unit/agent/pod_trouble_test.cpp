@@ -161,6 +161,32 @@ TEST_CASE("what init containers did in a lost sandbox is done again") {
   CHECK(world.phase() == "Running");
 }
 
+TEST_CASE("they are done again by the next agent, too, when the one before did not come to it") {
+  World world;
+  auto node = std::make_unique<Node>(world);
+  world.create(R"({"initContainers":[{"name":"setup","image":"app:1"}],
+      "containers":[{"name":"web","image":"app:1"}]})");
+  world.loop.advance(1s);
+  world.runtime.end_process(world.runtime.id_of("setup"), 0);
+  world.loop.advance(1s);
+  REQUIRE(world.phase() == "Running");
+  world.runtime.fault = [](std::string_view call, const std::string&) {
+    return call == "create_container" ? base::unavailable("not now") : base::Status();
+  };
+  world.runtime.lose_sandbox(std::string(world.pod()["metadata"]["uid"].as_string()));
+  world.loop.advance(5s);
+  REQUIRE(world.runtime.pods().size() == 1);
+  node.reset();
+  world.runtime.fault = nullptr;
+  node = std::make_unique<Node>(world);
+  world.loop.advance(30s);
+  CHECK(world.runtime.starts_of("setup") == 2);
+  CHECK(world.runtime.starts_of("web") == 1);
+  world.runtime.end_process(world.runtime.id_of("setup"), 0);
+  world.loop.advance(30s);
+  CHECK(world.runtime.starts_of("web") == 2);
+}
+
 TEST_CASE("a pod that the node does not admit fails, and holds nothing") {
   World world;
   Node node(world);
