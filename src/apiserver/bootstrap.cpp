@@ -93,7 +93,7 @@ bool covers(const Json& found, const Json& wanted) {
   if (wanted.is_array()) {
     if (wanted.size() != found.size()) return false;
     for (std::size_t i = 0; i < wanted.size(); ++i) {
-      if (!covers(found.items()[i], wanted.items()[i])) return false;
+      if (!covers(found.item(i), wanted.item(i))) return false;
     }
     return true;
   }

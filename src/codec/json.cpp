@@ -60,6 +60,10 @@ const Json::Array& Json::items() const& {
   const auto* value = std::get_if<Array>(&value_);
   return value ? *value : kNoItems;
 }
+const Json& Json::item(std::size_t index) const& {
+  const Array& all = items();
+  return index < all.size() ? all[index] : kNull;
+}
 const Json::Object& Json::members() const& {
   const auto* value = std::get_if<Object>(&value_);
   return value ? *value : kNoMembers;

@@ -39,6 +39,7 @@ BANNED = {
     r"\brand\(|random_device|\bgetrandom\(": "skiff/base/random.h",
     r"sleep_for|sleep_until|\busleep\(|\bnanosleep\(": "base::sleep",
     r"#include <(regex|iostream)>": "re2 or base/strings.h, and base/log.h",
+    r"\.items\(\)(\[|\.front|\.back)": "codec::Json::item",
     r"\b(TODO|FIXME|XXX|HACK)\b": "finish it, or an issue",
 }
 PURE_BANNED = re.compile(r"#include <(skiff/(loop|client|store)/|thread|mutex|atomic)")

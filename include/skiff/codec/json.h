@@ -63,6 +63,9 @@ class Json {
   const Array& items() const&;
   const Object& members() const&;
   const Array& items() const&& = delete;
+  // One of the items; null for what is not there, also of what is no array.
+  const Json& item(std::size_t index) const&;
+  const Json& item(std::size_t index) const&& = delete;
   const Object& members() const&& = delete;
   // Number of items, members or bytes of a string; 0 for the rest.
   std::size_t size() const;

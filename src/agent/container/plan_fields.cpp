@@ -38,7 +38,7 @@ void add_service(const codec::Json& service, EnvList& out) {
   std::string prefix = env_name(service["metadata"]["name"].as_string());
   std::string host = ip.find(':') == std::string::npos ? ip : "[" + ip + "]";
   out.emplace_back(prefix + "_SERVICE_HOST", ip);
-  const auto& first = spec["ports"].items()[0];
+  const auto& first = spec["ports"].item(0);
   out.emplace_back(prefix + "_SERVICE_PORT", std::to_string(first["port"].as_int()));
   for (const auto& port : spec["ports"].items())
     if (!port["name"].empty())

@@ -97,7 +97,7 @@ std::optional<SliceModel> read_slice(const codec::Json& slice) {
     EndpointModel endpoint;
     // The first address stands for all: they are interchangeable, and there is never more than one.
     if (item["addresses"].empty()) continue;
-    endpoint.address = item["addresses"].items()[0].as_string();
+    endpoint.address = item["addresses"].item(0).as_string();
     if (!parse_ipv4(endpoint.address)) continue;
     endpoint.hostname = base::to_lower(item["hostname"].as_string());
     endpoint.node_name = item["nodeName"].as_string();

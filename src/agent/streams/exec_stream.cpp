@@ -233,7 +233,7 @@ base::Task<void> LocalChannel::serve_port_forward(PodWorker* worker,
                                                   std::shared_ptr<Opening> opening) {
   auto session = opening->session;
   const auto& ports = opening->request.options["ports"];
-  std::int64_t port = ports.items().empty() ? 0 : ports.items()[0].as_int();
+  std::int64_t port = ports.items().empty() ? 0 : ports.item(0).as_int();
   if (port <= 0 || port > 65535) {
     opening->opened.set(base::invalid_argument("a port between 1 and 65535 is required"));
     co_return;

@@ -24,8 +24,8 @@ http::ClientRequest make_request(const Json& options, const std::string& address
   request.timeout = kProxyHeadTimeout;
   for (const auto& field : options["headers"].items()) {
     if (field.size() != 2) continue;
-    auto name = field.items()[0].as_string();
-    auto value = field.items()[1].as_string();
+    auto name = field.item(0).as_string();
+    auto value = field.item(1).as_string();
     if (base::equals_ignore_case(name, "Host")) {
       request.host_header = value;
     } else {

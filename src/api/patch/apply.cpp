@@ -332,7 +332,7 @@ void update_last_applied(const Json& applied, Json& object) {
 bool is_reset(const Json& managed_fields) {
   if (!managed_fields.is_array()) return false;
   if (managed_fields.empty()) return true;
-  const Json& first = managed_fields.items()[0];
+  const Json& first = managed_fields.item(0);
   return managed_fields.size() == 1 && first.is_object() && first.empty();
 }
 

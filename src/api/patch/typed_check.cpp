@@ -83,7 +83,7 @@ class Checker {
   void check_list(const Shape& shape, const Json& value, const std::string& path) {
     std::set<PathElement> seen;
     for (std::size_t i = 0; i < value.items().size(); ++i) {
-      const Json& item = value.items()[i];
+      const Json& item = value.item(i);
       auto element = list_item_element(shape, item);
       if (!element.is_ok()) {
         complain(path, concat("element ", i, ": ", element.status().message()));

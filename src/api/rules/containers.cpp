@@ -24,7 +24,7 @@ constexpr std::string_view kEnvFields[] = {"metadata.name",
 void validate_ports(const Json& ports, const std::string& path, ErrorList& errors) {
   std::set<std::string_view> names;
   for (std::size_t i = 0; i < ports.items().size(); ++i) {
-    const Json& port = ports.items()[i];
+    const Json& port = ports.item(i);
     const std::string port_path = index(path, i);
     std::string_view name = port["name"].as_string();
     if (!name.empty()) {
@@ -222,7 +222,7 @@ void validate_image_space(const PodContext& pod, const Json& containers, const s
                           ErrorList& errors) {
   if (!pod.is_pod) return;
   for (std::size_t i = 0; i < containers.items().size(); ++i) {
-    std::string_view image = containers.items()[i]["image"].as_string();
+    std::string_view image = containers.item(i)["image"].as_string();
     if (base::trim(image).size() != image.size())
       errors.invalid(child(index(path, i), "image"), image,
                      "must not have leading or trailing whitespace");

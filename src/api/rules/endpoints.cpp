@@ -71,7 +71,7 @@ void validate_slice_ports(const Json& ports, const std::string& path, ErrorList&
   if (ports.size() > kSlicePortsMax) return errors.too_many(path, ports.size(), kSlicePortsMax);
   std::set<std::string_view> names;
   for (std::size_t i = 0; i < ports.items().size(); ++i) {
-    const Json& port = ports.items()[i];
+    const Json& port = ports.item(i);
     const std::string port_path = index(path, i);
     std::string_view name = port["name"].as_string();
     if (!name.empty()) validate_dns_label(name, child(port_path, "name"), errors);

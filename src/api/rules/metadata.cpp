@@ -80,7 +80,7 @@ void validate_standard_finalizers(const Json& finalizers, const std::string& pat
 void validate_managed_fields(const Json& managed_fields, const std::string& path,
                              ErrorList& errors) {
   for (std::size_t i = 0; i < managed_fields.size() && managed_fields.is_array(); ++i) {
-    const Json& entry = managed_fields.items()[i];
+    const Json& entry = managed_fields.item(i);
     const std::string entry_path = index(path, i);
     std::string_view operation = entry["operation"].as_string();
     if (operation != "Apply" && operation != "Update")
@@ -105,7 +105,7 @@ void validate_selector_requirement(const Json& requirement, const std::string& p
   std::string_view label_key = requirement["key"].as_string();
   errors.invalid_each(child(path, "key"), label_key, check_qualified_name(label_key));
   for (std::size_t i = 0; i < values.items().size(); ++i) {
-    std::string_view value = values.items()[i].as_string();
+    std::string_view value = values.item(i).as_string();
     errors.invalid_each(index(child(path, "values"), i), value, check_label_value(value));
   }
 }

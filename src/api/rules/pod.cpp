@@ -69,7 +69,7 @@ void append_diff(const Json& before, const Json& after, const std::string& path,
   }
   if (before.is_array() && after.is_array() && before.size() == after.size()) {
     for (std::size_t i = 0; i < before.size(); ++i)
-      append_diff(before.items()[i], after.items()[i], index(path, i), lines);
+      append_diff(before.item(i), after.item(i), index(path, i), lines);
     return;
   }
   if (!before.is_null()) lines.push_back(concat("- ", path, ": ", codec::write_json(before)));
@@ -147,7 +147,7 @@ void mask_updatable(Json& spec, const Json& old_spec) {
     if (containers == nullptr || !containers->is_array()) continue;
     auto& items = containers->mutable_items();
     for (std::size_t i = 0; i < items.size(); ++i)
-      if (items[i].is_object()) items[i].set("image", old_spec[list].items()[i]["image"]);
+      if (items[i].is_object()) items[i].set("image", old_spec[list].item(i)["image"]);
   }
   for (std::string_view field : {"activeDeadlineSeconds", "schedulingGates", "tolerations"})
     take_over(field);
@@ -233,8 +233,8 @@ void validate_status_update(const Json& pod, const Json& old_pod, ErrorList& err
   validate_addresses(pod, "podIPs", errors);
   validate_addresses(pod, "hostIPs", errors);
   if (const Json& first = status["hostIPs"];
-      !first.empty() && first.items()[0]["ip"].as_string() != status["hostIP"].as_string())
-    errors.invalid("status.hostIPs[0].ip", first.items()[0]["ip"], "must be equal to `hostIP`");
+      !first.empty() && first.item(0)["ip"].as_string() != status["hostIP"].as_string())
+    errors.invalid("status.hostIPs[0].ip", first.item(0)["ip"], "must be equal to `hostIP`");
 }
 
 void validate_ephemeral_update(const Json& pod, const Json& old_pod, ErrorList& errors) {

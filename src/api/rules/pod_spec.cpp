@@ -29,7 +29,7 @@ void validate_dns_config(const Json& spec, const std::string& path, ErrorList& e
     errors.invalid(child(path, "nameservers"), servers,
                    concat("must not have more than ", kNameserversMax, " nameservers"));
   for (std::size_t i = 0; i < servers.items().size(); ++i)
-    validate_ip(servers.items()[i].as_string(), index(child(path, "nameservers"), i), errors);
+    validate_ip(servers.item(i).as_string(), index(child(path, "nameservers"), i), errors);
   const Json& searches = config["searches"];
   if (searches.size() > kSearchesMax)
     errors.invalid(child(path, "searches"), searches,
@@ -41,7 +41,7 @@ void validate_dns_config(const Json& spec, const std::string& path, ErrorList& e
                    concat("must not have more than ", kSearchBytesMax,
                           " characters (including spaces) in the search list"));
   for (std::size_t i = 0; i < searches.items().size(); ++i) {
-    std::string_view search = searches.items()[i].as_string();
+    std::string_view search = searches.item(i).as_string();
     if (search == ".") continue;
     if (base::ends_with(search, ".")) search.remove_suffix(1);
     errors.invalid_each(index(child(path, "searches"), i), search,
@@ -127,7 +127,7 @@ void validate_user_namespace(const Json& spec, const std::string& path, ErrorLis
 void validate_pod_resource_claims(const Json& claims, const std::string& path, ErrorList& errors) {
   std::set<std::string_view> names;
   for (std::size_t i = 0; i < claims.items().size(); ++i) {
-    const Json& claim = claims.items()[i];
+    const Json& claim = claims.item(i);
     const std::string claim_path = index(path, i);
     std::string_view name = claim["name"].as_string();
     if (name.empty())

@@ -27,7 +27,7 @@ void validate_node_requirement(const Json& requirement, bool check_values, const
   }
   validate_label_name(requirement["key"].as_string(), child(path, "key"), errors);
   for (std::size_t i = 0; check_values && i < values.items().size(); ++i) {
-    std::string_view value = values.items()[i].as_string();
+    std::string_view value = values.item(i).as_string();
     errors.invalid_each(index(child(path, "values"), i), value, check_label_value(value));
   }
 }
@@ -47,7 +47,7 @@ void validate_node_field(const Json& requirement, const std::string& path, Error
     return;
   }
   for (std::size_t i = 0; i < values.items().size(); ++i)
-    validate_dns_subdomain(values.items()[i].as_string(), index(child(path, "values"), i), errors);
+    validate_dns_subdomain(values.item(i).as_string(), index(child(path, "values"), i), errors);
 }
 
 void validate_node_term(const Json& term, bool check_values, const std::string& path,
@@ -131,7 +131,7 @@ void validate_affinity(const Json& affinity, const std::string& path, ErrorList&
 
 void validate_tolerations(const Json& tolerations, const std::string& path, ErrorList& errors) {
   for (std::size_t i = 0; i < tolerations.items().size(); ++i) {
-    const Json& toleration = tolerations.items()[i];
+    const Json& toleration = tolerations.item(i);
     const std::string item_path = index(path, i);
     std::string_view label_key = toleration["key"].as_string();
     std::string_view op = toleration["operator"].as_string();
@@ -163,7 +163,7 @@ void validate_tolerations(const Json& tolerations, const std::string& path, Erro
 void validate_taints(const Json& taints, const std::string& path, ErrorList& errors) {
   std::set<std::pair<std::string_view, std::string_view>> seen;
   for (std::size_t i = 0; i < taints.items().size(); ++i) {
-    const Json& taint = taints.items()[i];
+    const Json& taint = taints.item(i);
     const std::string item_path = index(path, i);
     std::string_view effect = taint["effect"].as_string();
     validate_label_name(taint["key"].as_string(), child(item_path, "key"), errors);
@@ -182,7 +182,7 @@ void validate_spread_constraints(const Json& constraints, const std::string& pat
                                  ErrorList& errors) {
   std::set<std::pair<std::string_view, std::string_view>> seen;
   for (std::size_t i = 0; i < constraints.items().size(); ++i) {
-    const Json& constraint = constraints.items()[i];
+    const Json& constraint = constraints.item(i);
     const std::string item_path = index(path, i);
     if (constraint["maxSkew"].as_int() <= 0)
       errors.invalid(child(item_path, "maxSkew"), Json(constraint["maxSkew"].as_int()),

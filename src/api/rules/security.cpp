@@ -75,7 +75,7 @@ void validate_sysctls(const Json& sysctls, const std::string& path, ErrorList& e
   std::set<std::string_view> names;
   for (std::size_t i = 0; i < sysctls.items().size(); ++i) {
     const std::string name_path = child(index(path, i), "name");
-    std::string_view name = sysctls.items()[i]["name"].as_string();
+    std::string_view name = sysctls.item(i)["name"].as_string();
     if (name.empty())
       errors.required(name_path);
     else if (!is_sysctl_name(name))

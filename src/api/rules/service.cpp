@@ -18,7 +18,7 @@ std::string_view type_of(const Json& service) { return service["spec"]["type"].a
 
 std::string_view first_cluster_ip(const Json& service) {
   const Json& list = service["spec"]["clusterIPs"];
-  return list.empty() ? service["spec"]["clusterIP"].as_string() : list.items()[0].as_string();
+  return list.empty() ? service["spec"]["clusterIP"].as_string() : list.item(0).as_string();
 }
 bool is_headless(const Json& service) { return first_cluster_ip(service) == "None"; }
 
@@ -138,7 +138,7 @@ void validate_cluster_ips(const Json& service, ErrorList& errors) {
   std::string_view single = spec["clusterIP"].as_string();
   if (!list.empty() && single.empty())
     errors.invalid("spec.clusterIPs", list, "must be empty when `clusterIP` is not specified");
-  else if (!list.empty() && list.items()[0].as_string() != single)
+  else if (!list.empty() && list.item(0).as_string() != single)
     errors.invalid("spec.clusterIPs", list, "first value must match `clusterIP`");
   validate_families(spec, errors);
   const std::size_t before = errors.size();
@@ -147,7 +147,7 @@ void validate_cluster_ips(const Json& service, ErrorList& errors) {
     validate_ip(single, "spec.clusterIPs[0]", errors);
   std::set<int> versions;
   for (std::size_t i = 0; i < list.items().size(); ++i) {
-    std::string_view ip = list.items()[i].as_string();
+    std::string_view ip = list.item(i).as_string();
     if (i == 0 && ip == "None") {
       if (list.size() > 1)
         errors.invalid("spec.clusterIPs", list, "'None' must be the first and only value");
@@ -162,11 +162,11 @@ void validate_cluster_ips(const Json& service, ErrorList& errors) {
     errors.invalid("spec.clusterIPs", list, "may specify no more than one IP for each IP family");
   const auto& families = spec["ipFamilies"].items();
   for (std::size_t i = 0; i < list.size() && i < families.size() && !is_headless(service); ++i) {
-    const int version = ip_version(list.items()[i].as_string()).value_or(4);
+    const int version = ip_version(list.item(i).as_string()).value_or(4);
     std::string_view family = families[i].as_string();
     if ((family == "IPv4" && version == 6) || (family == "IPv6" && version == 4))
       errors.invalid(
-          index("spec.clusterIPs", i), list.items()[i],
+          index("spec.clusterIPs", i), list.item(i),
           concat("expected an ", family, " value as indicated by `ipFamilies[", i, "]`"));
   }
 }
@@ -232,7 +232,7 @@ void validate_address_update(const Json& service, const Json& old_service, Error
   }
   if (is_headless(service) || is_headless(old_service)) return;
   const Json &families = spec["ipFamilies"], &old_families = old_spec["ipFamilies"];
-  if (!families.empty() && !old_families.empty() && families.items()[0] != old_families.items()[0])
+  if (!families.empty() && !old_families.empty() && families.item(0) != old_families.item(0))
     errors.invalid("spec.ipFamilies[0]", families, "may not change once set");
 }
 

@@ -25,7 +25,7 @@ void validate_file_mode(const Json& mode, const std::string& path, ErrorList& er
 
 void validate_items(const Json& items, const std::string& path, ErrorList& errors) {
   for (std::size_t i = 0; i < items.items().size(); ++i) {
-    const Json& item = items.items()[i];
+    const Json& item = items.item(i);
     const std::string item_path = index(path, i);
     if (item["key"].as_string().empty()) errors.required(child(item_path, "key"));
     std::string_view target = item["path"].as_string();

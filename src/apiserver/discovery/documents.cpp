@@ -52,7 +52,7 @@ Json group_document(std::string_view group) {
         Json::object({{"groupVersion", group_version(group, version)}, {"version", version}}));
   }
   if (list.empty()) return Json();
-  Json preferred = list.items().front();
+  Json preferred = list.item(0);
   return Json::object(
       {{"name", group}, {"versions", std::move(list)}, {"preferredVersion", preferred}});
 }

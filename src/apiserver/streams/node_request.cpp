@@ -37,7 +37,7 @@ api::Outcome<std::string> choose_container(const Json& pod, std::string_view nam
         base::concat("container ", asked, " is not valid for pod ", name));
   }
   const Json& containers = spec["containers"];
-  if (containers.size() == 1) return std::string(containers.items()[0]["name"].as_string());
+  if (containers.size() == 1) return std::string(containers.item(0)["name"].as_string());
   std::string message = base::concat("a container name must be specified for pod ", name,
                                      ", choose one of: [", names_of(containers), "]");
   if (!spec["initContainers"].empty()) {

@@ -189,15 +189,15 @@ http::Headers answered_headers(int status, const Json& fields, const ProxyLinks&
   std::vector<std::string_view> connection;
   for (const auto& entry : fields.items()) {
     if (entry.size() != 2) continue;
-    if (base::equals_ignore_case(entry.items()[0].as_string(), "Connection")) {
-      connection.push_back(entry.items()[1].as_string());
+    if (base::equals_ignore_case(entry.item(0).as_string(), "Connection")) {
+      connection.push_back(entry.item(1).as_string());
     }
   }
   const auto declared = declared_fields(connection);
   for (const auto& entry : fields.items()) {
     if (entry.size() != 2) continue;
-    const auto name = entry.items()[0].as_string();
-    const auto value = entry.items()[1].as_string();
+    const auto name = entry.item(0).as_string();
+    const auto value = entry.item(1).as_string();
     const auto lower = base::to_lower(name);
     // What the API server lets other origins do is not for a pod to say.
     const bool is_cors = base::starts_with(lower, "access-control-");

@@ -33,7 +33,7 @@ PodTarget target_of(Json pod) {
 std::string first_container_port(const Json& pod) {
   for (const auto& container : pod["spec"]["containers"].items()) {
     const auto& ports = container["ports"];
-    if (!ports.empty()) return std::to_string(ports.items()[0]["containerPort"].as_int());
+    if (!ports.empty()) return std::to_string(ports.item(0)["containerPort"].as_int());
   }
   return {};
 }
@@ -104,13 +104,13 @@ api::Outcome<ProxyTarget> find_service_target(const RequestContext& context,
   auto& random = *context.services.options.random;
   const auto first_subset = random.below(subsets.size());
   for (std::size_t i = 0; i < subsets.size(); ++i) {
-    const Json& subset = subsets.items()[(first_subset + i) % subsets.size()];
+    const Json& subset = subsets.item((first_subset + i) % subsets.size());
     const Json& addresses = subset["addresses"];
     const auto port = port_of(subset, port_name);
     if (addresses.empty() || port <= 0 || port > 65535) continue;
     const auto first = random.below(addresses.size());
     for (std::size_t j = 0; j < addresses.size(); ++j) {
-      auto pod = pod_of(context, addresses.items()[(first + j) % addresses.size()]);
+      auto pod = pod_of(context, addresses.item((first + j) % addresses.size()));
       if (!pod) continue;
       ProxyTarget target;
       target.scheme = asked.scheme;

@@ -23,7 +23,7 @@ base::Result<std::string> decoded(const Json& of, std::string_view key) {
 
 const Json& first_of(const Json& tree, std::string_view list) {
   static const Json nothing;
-  return tree[list].empty() ? nothing : tree[list].items().front();
+  return tree[list].empty() ? nothing : tree[list].item(0);
 }
 
 }  // namespace

@@ -74,11 +74,11 @@ base::Result<NewToken> new_token(const std::string& ca_pem, const TokenOptions& 
 base::Result<std::string> advertised_url(const LocalMaster& master) {
   SKIFF_ASSIGN_OR_RETURN(const Json endpoints, master.call("GET", kEndpoints));
   if (endpoints["subsets"].empty()) return base::unavailable("the master has no address yet");
-  const Json& subset = endpoints["subsets"].items().front();
+  const Json& subset = endpoints["subsets"].item(0);
   if (subset["addresses"].empty() || subset["ports"].empty())
     return base::unavailable("the master has no address yet");
-  const std::string ip(subset["addresses"].items().front()["ip"].as_string());
-  const auto port = subset["ports"].items().front()["port"].as_int();
+  const std::string ip(subset["addresses"].item(0)["ip"].as_string());
+  const auto port = subset["ports"].item(0)["port"].as_int();
   return ip.find(':') == ip.npos ? base::concat("https://", ip, ":", port)
                                  : base::concat("https://[", ip, "]:", port);
 }

@@ -13,7 +13,7 @@ namespace {
 std::string_view address_type(const Json& service) {
   std::string_view family = service.at({"spec", "ipFamilies"}).items().empty()
                                 ? "IPv4"
-                                : service.at({"spec", "ipFamilies"}).items()[0].as_string();
+                                : service.at({"spec", "ipFamilies"}).item(0).as_string();
   return family == "IPv6" ? "IPv6" : "IPv4";
 }
 
@@ -33,7 +33,7 @@ std::string identity(const Json& endpoint) {
   return base::concat(endpoint.at({"targetRef", "uid"}).as_string(), '\n',
                       endpoint["addresses"].items().empty()
                           ? std::string_view()
-                          : endpoint["addresses"].items()[0].as_string());
+                          : endpoint["addresses"].item(0).as_string());
 }
 
 // Equal for port lists that mean the same, whether defaults are written out or not.

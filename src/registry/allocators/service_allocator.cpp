@@ -249,7 +249,7 @@ void normalize_service(Json& service, const Json& live) {
     spec.set("clusterIP", live["spec"]["clusterIP"].as_string());
   }
   if (given["clusterIP"].as_string().empty() && !given["clusterIPs"].empty()) {
-    spec.set("clusterIP", given["clusterIPs"].items().front());
+    spec.set("clusterIP", given["clusterIPs"].item(0));
   }
   if (!given["clusterIP"].as_string().empty()) {
     spec.set("clusterIPs", Json::array({given["clusterIP"]}));

@@ -23,7 +23,7 @@ void keep_conditions(std::string_view type, Json& request, const Json& live) {
   auto to = indices_of(std::as_const(request)["status"]["conditions"], type);
   if (from.empty() || from.size() != to.size()) return;
   auto& conditions = request["status"]["conditions"].mutable_items();
-  for (std::size_t i = 0; i < from.size(); ++i) conditions[to[i]] = before.items()[from[i]];
+  for (std::size_t i = 0; i < from.size(); ++i) conditions[to[i]] = before.item(from[i]);
 }
 
 void set_or_erase(Json& object, std::string_view member, const Json& value) {

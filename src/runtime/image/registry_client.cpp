@@ -109,7 +109,7 @@ std::string registry_message(std::string_view body) {
   if (!json.is_ok()) return "";
   std::string text;
   if (!(*json)["errors"].empty()) {
-    const codec::Json& first = (*json)["errors"].items()[0];
+    const codec::Json& first = (*json)["errors"].item(0);
     text = first["message"].as_string(first["code"].as_string());
   }
   if (text.empty()) text = (*json)["message"].as_string((*json)["details"].as_string());

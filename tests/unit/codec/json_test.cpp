@@ -28,6 +28,15 @@ TEST_CASE("malformed, deep and large texts are refused") {
   CHECK(parse_json("[1,2]", options).code() == skiff::base::Code::too_large);
 }
 
+TEST_CASE("an item that is not there is null, also of what is no list") {
+  const Json list = Json::array({Json(1), Json("a")});
+  CHECK(list.item(0).as_int() == 1);
+  CHECK(list.item(1).as_string() == "a");
+  CHECK(list.item(2).is_null());
+  const Json members = Json::object({{"a", 1}, {"b", 2}}), text("ab"), nothing;
+  for (const Json* other : {&members, &text, &nothing}) CHECK(other->item(0).is_null());
+}
+
 TEST_CASE("repeated members are named, and the last one wins") {
   std::vector<std::string> duplicates;
   JsonParseOptions options;

@@ -455,3 +455,12 @@ TEST_CASE("images pushed by skopeo to a real registry are pulled with a password
   INFO(status.to_string());
   CHECK(status.is_ok());
 }
+
+TEST_CASE("what a registry says about an error may be anything") {
+  CHECK(registry_message(R"({"errors":[{"message":"gone"}]})") == "gone");
+  CHECK(registry_message(R"({"errors":[{"code":"DENIED"}]})") == "DENIED");
+  CHECK(registry_message(R"({"details":"later"})") == "later");
+  for (const char* none : {R"({"errors":{"message":"a"}})", R"({"errors":"ab"})",
+                           R"({"errors":[1]})", R"({"errors":[]})", "[]", "x"})
+    CHECK(registry_message(none).empty());
+}
